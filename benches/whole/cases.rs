@@ -32,8 +32,8 @@ pub fn cases(gate: bool) -> Vec<(&'static str, Case)> {
     if gate {
         // The bounds are half of the ratios of a debug build.
         return vec![
-            ("liveness", |bench, name| cached(bench, name, "/livez", None, Some(0.1))),
-            ("read by id", |bench, name| read_by_id(bench, name, None, Some(0.02))),
+            ("liveness", |bench, name| cached(bench, name, "/livez", None, Some(0.25))),
+            ("read by id", |bench, name| read_by_id(bench, name, None, Some(0.25))),
         ];
     }
     vec![

@@ -15,14 +15,14 @@ use super::{
 use crate::{
     api,
     app::App,
-    config::{ByteCount, CacheConfig, Config, LogFormat},
+    config::{ByteCount, CacheConfig, Config, LogConfig},
     domain::{money::Currency, result_ext::ResultExt},
     http::problem::{self, Error},
     infra::rate_limiter::RateLimiter,
     resources::redirects::RedirectMatch,
     server::{
-        AccessLog, Cors, HttpService, LineFormat, LineWriter, RateLimits, Redirect, RedirectLookup,
-        ResponseCache, StderrWriter, api_docs::ApiDocs, limits::Limits, listener,
+        AccessLog, HttpService, LineWriter, LogFormat, RateLimits, Redirect, RedirectLookup, ResponseCache,
+        StderrWriter, api_docs::ApiDocs, limits::Limits, listener,
     },
     worker::{self, WorkerTimings},
 };
@@ -133,7 +133,7 @@ async fn hourly_maintenance(app: App) {
 pub fn build_server(app: &App, config: &Config) -> Result<HttpService, String> {
     let mut dispatcher = api::dispatcher(app)?;
     dispatcher.require_if_match = config.server.require_if_match;
-    dispatcher.origins = config.server.cors_origins.iter().map(|origin| origin.0.clone()).collect();
+    dispatcher.cors.0 = config.server.cors_origins.iter().map(|origin| origin.0.clone()).collect();
     let CacheConfig { cache_bytes: ByteCount(bytes), cache_status } = config.cache;
     dispatcher.cache = ResponseCache::new(bytes, app.db.notifier().versions().clone(), cache_status);
     let limiter = if config.server.rate_limits { RateLimiter::in_memory() } else { RateLimiter::Off };
@@ -142,7 +142,6 @@ pub fn build_server(app: &App, config: &Config) -> Result<HttpService, String> {
         redirects: redirect_lookup(app),
         api_docs: ApiDocs::default(),
         rate_limits: RateLimits(limiter),
-        cors: Cors(config.server.cors_origins.iter().map(|origin| origin.0.clone()).collect()),
         proxies: config.proxies(),
         access_log: AccessLog::disabled(),
         clock: app.clock.clone(),
@@ -151,11 +150,8 @@ pub fn build_server(app: &App, config: &Config) -> Result<HttpService, String> {
 
 /// Returns the access log that the settings describe.
 pub fn access_log(config: &Config, writer: Box<dyn LineWriter>) -> AccessLog {
-    let format = match config.log.log_format {
-        LogFormat::Json => LineFormat::Json,
-        LogFormat::Text => LineFormat::Text,
-    };
-    AccessLog::new(Some(writer), format, config.log.log, config.log.log_client_address)
+    let LogConfig { log, log_format, log_client_address, .. } = config.log;
+    AccessLog::new(Some(writer), log_format, log, log_client_address)
 }
 
 /// Returns the function that looks up the redirect of a path.

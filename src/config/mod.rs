@@ -21,8 +21,8 @@ pub use sections::{
     ServerConfig, StorageConfig, UpstreamsConfig, WebhooksConfig,
 };
 pub use types::{
-    ByteCount, Certificates, CountryLocales, Days, FallbackRates, Limit, LogFormat, PrintedLine,
-    PrintedLines, WebhookId, WebhookSecrets,
+    ByteCount, Certificates, CountryLocales, Days, FallbackRates, Limit, PrintedLine, PrintedLines,
+    WebhookId, WebhookSecrets,
 };
 pub use unknown::unknown_env_vars;
 pub use upstreams::ConfiguredUpstream;

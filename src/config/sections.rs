@@ -7,15 +7,15 @@ use super::{
     section::{section, table},
     types::{
         BucketName, BucketPath, ByteCount, Certificates, CountryLocales, DatabaseUrl, Days, FallbackRates,
-        HeaderTitle, Host, Interval, Limit, LogFormat, Origin, PrintedLine, PrintedLines, PublicUrl,
-        RatesUrl, S3Endpoint, TimeoutScale, WebhookId, WebhookSecrets,
+        HeaderTitle, Host, Interval, Limit, Origin, PrintedLine, PrintedLines, PublicUrl, RatesUrl,
+        S3Endpoint, TimeoutScale, WebhookId, WebhookSecrets,
     },
     upstreams::ConfiguredUpstreams,
 };
 use crate::{
     domain::{locale::Locales, secret::Secret},
     infra::query_log::QueryLog,
-    server::{Block, ClientAddressLog, ForwardedHeader},
+    server::{Block, ClientAddressLog, ForwardedHeader, LogFormat},
 };
 
 const EMPTY_LIST: Vec<Value> = Vec::new();

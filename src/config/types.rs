@@ -16,7 +16,7 @@ use crate::{
         secret::Secret,
     },
     infra::{geoip::Country, http_client::RequestUrl, query_log::QueryLog},
-    server::{Block, ClientAddressLog, ForwardedHeader},
+    server::{Block, ClientAddressLog, ForwardedHeader, LogFormat},
 };
 
 /// A number of days within a year: 0 to 366.
@@ -38,13 +38,6 @@ pub struct TimeoutScale(pub f64);
 /// An interval such as `90m` or `6h`, from 5 minutes to 24 hours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Interval(pub Duration);
-
-/// The format of a line in the log.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum LogFormat {
-    Text,
-    Json,
-}
 
 /// An absolute http or https URL without user, query and fragment. Links are this URL followed by a path.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -26,11 +26,12 @@ use tracing::Instrument;
 use uuid::Uuid;
 
 use super::{
+    db_error::custom_error,
     export::{Export, ExportPermits, Source, TooManyExports},
     notify::ChangeNotifier,
     query_log::{QueryObserver, observe},
     sqlite,
-    transaction::{self, OpenTransaction, already_ended, custom_error},
+    transaction::{self, OpenTransaction, already_ended},
     writer::Writer,
 };
 

@@ -33,6 +33,11 @@ pub fn is_transient(error: &DbErr) -> bool {
 /// The error message of a transaction or export that exceeded its time limit.
 pub const TOO_LONG: &str = "the database operation exceeded its time limit";
 
+/// Returns an error of this program, not of the database.
+pub(super) fn custom_error(message: &str) -> DbErr {
+    DbErr::Custom(message.to_owned())
+}
+
 /// Returns the error message for logs. If a column contains an unknown value of an enum, the message names the
 /// table and the column.
 pub fn message(error: &DbErr) -> String {

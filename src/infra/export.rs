@@ -7,14 +7,14 @@ use sea_orm::{
     AccessMode, ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, EntityTrait,
     FromQueryResult, QueryTrait, Select, Statement, TransactionTrait,
 };
-use tokio::sync::{
-    mpsc,
-    oneshot::{self, error::TryRecvError},
-};
-use tracing::{Instrument, Span};
+use tokio::sync::mpsc;
+use tracing::Instrument;
 use uuid::Uuid;
 
-use super::{db_error::TOO_LONG, sqlite, transaction::custom_error};
+use super::{
+    db_error::{TOO_LONG, custom_error},
+    sqlite,
+};
 
 /// Rows per batch.
 const BATCH: usize = 500;
@@ -155,12 +155,9 @@ async fn read_file<R: FromQueryResult + Send + 'static>(
     select: Statement,
     sender: Sender<R>,
 ) -> Result<(), DbErr> {
-    let (running, mut stopped) = oneshot::channel::<()>();
-    let span = Span::current();
-    let read = move || {
-        let _entered = span.enter();
+    sqlite::run_blocking(move |mut cancellation| {
         let mut connection = database.connect(sqlite::Access::ReadOnly)?;
-        connection.interrupt_if(move || stopped.try_recv() == Err(TryRecvError::Closed))?;
+        connection.interrupt_if(move || cancellation.is_cancelled())?;
         let mut batch = Vec::with_capacity(BATCH);
         let send = |batch: Vec<R>| sender.blocking_send(Ok(batch)).is_ok();
         let mut failed = Ok(());
@@ -177,8 +174,6 @@ async fn read_file<R: FromQueryResult + Send + 'static>(
         failed?;
         send(batch);
         Ok(())
-    };
-    let result = tokio::task::spawn_blocking(read).await;
-    drop(running);
-    result.unwrap_or_else(|_| Err(custom_error("the export was cancelled")))
+    })
+    .await
 }

@@ -17,7 +17,7 @@ use uuid::Uuid;
 
 use super::{
     db::{Db, Tx},
-    transaction::custom_error,
+    db_error::custom_error,
 };
 
 pub use claimed::{ClaimedJob, JobError, Retry};

@@ -22,7 +22,7 @@ use sea_orm::{
 use tokio::sync::Mutex;
 
 use super::{
-    db_error::TOO_LONG,
+    db_error::{TOO_LONG, custom_error},
     event_log::{self, NewEvent},
     notify::Changes,
     sqlite::SharedConnection,
@@ -145,13 +145,12 @@ pub(super) fn already_ended() -> DbErr {
     custom_error("the transaction has already ended")
 }
 
-pub(super) fn custom_error(message: &str) -> DbErr {
-    DbErr::Custom(message.to_owned())
-}
-
 impl Transaction {
     /// Writes the collection versions and the events, immediately before the commit.
     async fn prepare_commit(&self, open: &OpenTransaction) -> Result<Changes, DbErr> {
+        if open.has_ended() {
+            return Err(already_ended());
+        }
         // PostgreSQL responds to COMMIT after a failed statement with ROLLBACK, and the driver reports
         // success. Without this check work that ignored an error would be lost silently.
         if self.backend == DbBackend::Postgres && self.failed.load(Ordering::SeqCst) {
@@ -183,7 +182,7 @@ impl Transaction {
     }
 
     fn active<'a>(&self, open: &'a Option<OpenTransaction>) -> Result<&'a OpenTransaction, DbErr> {
-        let open = open.as_ref().ok_or_else(already_ended)?;
+        let open = open.as_ref().filter(|open| !open.has_ended()).ok_or_else(already_ended)?;
         if self.is_over() { Err(custom_error(TOO_LONG)) } else { Ok(open) }
     }
 
@@ -217,7 +216,6 @@ impl ConnectionTrait for OpenTransaction {
 
     async fn execute_raw(&self, statement: Statement) -> Result<ExecResult, DbErr> {
         match self {
-            OpenTransaction::Sqlite(_) if self.has_ended() => Err(already_ended()),
             OpenTransaction::Sqlite(open) => open.execute_raw(statement).await,
             OpenTransaction::Postgres(open) => open.execute_raw(statement).await,
         }
@@ -225,7 +223,6 @@ impl ConnectionTrait for OpenTransaction {
 
     async fn execute_unprepared(&self, sql: &str) -> Result<ExecResult, DbErr> {
         match self {
-            OpenTransaction::Sqlite(_) if self.has_ended() => Err(already_ended()),
             OpenTransaction::Sqlite(open) => open.execute_unprepared(sql).await,
             OpenTransaction::Postgres(open) => open.execute_unprepared(sql).await,
         }
@@ -233,7 +230,6 @@ impl ConnectionTrait for OpenTransaction {
 
     async fn query_one_raw(&self, statement: Statement) -> Result<Option<QueryResult>, DbErr> {
         match self {
-            OpenTransaction::Sqlite(_) if self.has_ended() => Err(already_ended()),
             OpenTransaction::Sqlite(open) => open.query_one_raw(statement).await,
             OpenTransaction::Postgres(open) => open.query_one_raw(statement).await,
         }
@@ -241,7 +237,6 @@ impl ConnectionTrait for OpenTransaction {
 
     async fn query_all_raw(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
         match self {
-            OpenTransaction::Sqlite(_) if self.has_ended() => Err(already_ended()),
             OpenTransaction::Sqlite(open) => open.query_all_raw(statement).await,
             OpenTransaction::Postgres(open) => open.query_all_raw(statement).await,
         }

@@ -20,9 +20,10 @@ use tokio::{
 use tracing::{Instrument, Span};
 
 use super::{
+    db_error::custom_error,
     notify::{ChangeNotifier, Changes},
     sqlite::{Access, BEGIN, Database, SharedConnection},
-    transaction::{self, OpenTransaction, Tx, already_ended, custom_error},
+    transaction::{self, OpenTransaction, Tx},
 };
 
 /// Maximum units of work in one transaction. It bounds the time that the first unit waits for the last one.
@@ -32,8 +33,7 @@ type Responder = Box<dyn FnOnce(Result<(), DbErr>) + Send>;
 
 /// The outcome of a unit of work: whether to commit it, and the callback that reports to its caller.
 struct Outcome {
-    /// `None` if the transaction of the unit ended before the unit.
-    commit: Option<bool>,
+    commit: bool,
     changes: Changes,
     respond: Responder,
 }
@@ -84,14 +84,14 @@ impl Writer {
         let unit: Work = Box::new(move |connection| {
             // The log lines of the work carry the request id of its caller.
             async move {
-                let (result, open, changes) = match connection {
+                let (result, _, changes) = match connection {
                     Ok(connection) => {
                         transaction::run(OpenTransaction::Sqlite(connection), max_duration, work).await
                     }
                     Err(error) => (Err(error.into()), None, Changes::default()),
                 };
                 Outcome {
-                    commit: open.map(|_| result.is_ok()),
+                    commit: result.is_ok(),
                     changes,
                     respond: Box::new(move |committed| {
                         // The caller may have been cancelled; its work is committed nevertheless.
@@ -209,7 +209,7 @@ impl WriterThread {
             let outcome = AssertUnwindSafe(work(Ok(self.connection.clone()))).catch_unwind().await;
             let outcome = outcome.map_err(|_| custom_error("a unit of work panicked"))?;
             batch.responders.push(outcome.respond);
-            if !outcome.commit.ok_or_else(already_ended)? {
+            if !outcome.commit {
                 control("ROLLBACK TO unit")?;
             }
             control("RELEASE unit")?;

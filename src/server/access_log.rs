@@ -6,13 +6,13 @@ mod writer;
 
 use std::{fmt, net::IpAddr, str::FromStr, time::Instant};
 
-use poem::http::{HeaderMap, Method, StatusCode};
+use poem::http::{Method, StatusCode};
 use tracing::Level;
 use uuid::Uuid;
 
 use self::format::Line;
 pub use self::{
-    format::LineFormat,
+    format::LogFormat,
     writer::{LineWriter, StderrWriter},
 };
 use super::{
@@ -79,7 +79,7 @@ impl fmt::Display for LoggedAddress {
 pub struct AccessLog {
     /// `None` discards all lines.
     writer: Option<Box<dyn LineWriter>>,
-    format: LineFormat,
+    format: LogFormat,
     /// Lines of less severe levels are discarded.
     max_level: Level,
     client_address: ClientAddressLog,
@@ -88,7 +88,7 @@ pub struct AccessLog {
 impl AccessLog {
     pub fn new(
         writer: Option<Box<dyn LineWriter>>,
-        format: LineFormat,
+        format: LogFormat,
         max_level: Level,
         client_address: ClientAddressLog,
     ) -> Self {
@@ -97,11 +97,11 @@ impl AccessLog {
 
     /// Returns a log that discards all lines.
     pub fn disabled() -> Self {
-        AccessLog::new(None, LineFormat::Text, Level::ERROR, ClientAddressLog::Off)
+        AccessLog::new(None, LogFormat::Text, Level::ERROR, ClientAddressLog::Off)
     }
 
-    /// Writes the line of a response that the cache has.
-    pub fn stored(
+    /// Writes the line of a response from the cache.
+    pub fn hit(
         &self,
         request: &LoggedRequest<'_>,
         operation: &str,
@@ -219,12 +219,6 @@ impl Drop for PendingRequest<'_> {
     }
 }
 
-/// Returns the `User-Agent`, shortened to 300 characters.
-pub fn user_agent(headers: &HeaderMap) -> Option<String> {
-    let agent = headers.get("user-agent")?.to_str().ok()?;
-    Some(agent.chars().take(300).collect())
-}
-
 #[cfg(test)]
 mod tests {
     use std::sync::{Arc, Mutex};
@@ -234,7 +228,7 @@ mod tests {
 
     type Lines = Arc<Mutex<Vec<String>>>;
 
-    fn log(format: LineFormat, max_level: Level, client_address: ClientAddressLog) -> (AccessLog, Lines) {
+    fn log(format: LogFormat, max_level: Level, client_address: ClientAddressLog) -> (AccessLog, Lines) {
         let lines = Lines::default();
         let written = lines.clone();
         let writer =
@@ -250,7 +244,7 @@ mod tests {
 
     #[test]
     fn logs_each_request_once() {
-        let (log, lines) = log(LineFormat::Text, Level::INFO, ClientAddressLog::Off);
+        let (log, lines) = log(LogFormat::Text, Level::INFO, ClientAddressLog::Off);
         pending(&log, "/livez").completed(&RequestInfo::default(), StatusCode::OK, None);
         drop(pending(&log, "/livez"));
         log.rejected(
@@ -268,7 +262,7 @@ mod tests {
 
     #[test]
     fn json_lines_escape_every_text() {
-        let (log, lines) = log(LineFormat::Json, Level::INFO, ClientAddressLog::Network);
+        let (log, lines) = log(LogFormat::Json, Level::INFO, ClientAddressLog::Network);
         pending(&log, "/a\"b\\c\u{1}").completed(&RequestInfo::default(), StatusCode::NOT_FOUND, None);
         let line: serde_json::Value = serde_json::from_str(&lines.lock().unwrap()[0]).unwrap();
         assert_eq!((&line["path"], &line["level"]), (&"/a\"b\\c\u{1}".into(), &"INFO".into()));
@@ -278,7 +272,7 @@ mod tests {
 
     #[test]
     fn discards_lines_below_the_level() {
-        let (log, lines) = log(LineFormat::Text, Level::WARN, ClientAddressLog::Off);
+        let (log, lines) = log(LogFormat::Text, Level::WARN, ClientAddressLog::Off);
         pending(&log, "/").completed(&RequestInfo::default(), StatusCode::OK, None);
         pending(&log, "/").completed(&RequestInfo::default(), StatusCode::SERVICE_UNAVAILABLE, None);
         pending(&log, "/").completed(&RequestInfo::default(), StatusCode::INTERNAL_SERVER_ERROR, None);

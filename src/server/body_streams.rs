@@ -46,7 +46,7 @@ pub enum ResponseBody {
     Tracked(TrackedBody),
     /// A small body that shares its bytes with the cache, on an HTTP/1 connection. It fits into the buffer of the
     /// kernel, so it needs no permit, and the timer of the socket detects a client that does not read.
-    Stored { bytes: Bytes, _exchange: Exchange },
+    Shared { bytes: Bytes, _exchange: Exchange },
 }
 
 pub struct TrackedBody {
@@ -105,9 +105,9 @@ impl ResponseBody {
         ResponseBody::Tracked(TrackedBody { inner, exchange, id, pending: Bytes::new(), permits })
     }
 
-    /// Wraps the bytes of a stored response.
-    pub fn stored(bytes: Bytes, exchange: Exchange) -> Self {
-        ResponseBody::Stored { bytes, _exchange: exchange }
+    /// Wraps the bytes of a cached response.
+    pub fn shared(bytes: Bytes, exchange: Exchange) -> Self {
+        ResponseBody::Shared { bytes, _exchange: exchange }
     }
 }
 
@@ -129,22 +129,22 @@ impl Body for ResponseBody {
     ) -> Poll<Option<Result<Frame<Bytes>, io::Error>>> {
         match self.get_mut() {
             ResponseBody::Tracked(body) => body.poll_frame(cx),
-            ResponseBody::Stored { bytes, .. } if bytes.is_empty() => Poll::Ready(None),
-            ResponseBody::Stored { bytes, .. } => Poll::Ready(Some(Ok(Frame::data(mem::take(bytes))))),
+            ResponseBody::Shared { bytes, .. } if bytes.is_empty() => Poll::Ready(None),
+            ResponseBody::Shared { bytes, .. } => Poll::Ready(Some(Ok(Frame::data(mem::take(bytes))))),
         }
     }
 
     fn is_end_stream(&self) -> bool {
         match self {
             ResponseBody::Tracked(body) => body.is_end_stream(),
-            ResponseBody::Stored { bytes, .. } => bytes.is_empty(),
+            ResponseBody::Shared { bytes, .. } => bytes.is_empty(),
         }
     }
 
     fn size_hint(&self) -> SizeHint {
         match self {
             ResponseBody::Tracked(body) => body.size_hint(),
-            ResponseBody::Stored { bytes, .. } => SizeHint::with_exact(bytes.len() as u64),
+            ResponseBody::Shared { bytes, .. } => SizeHint::with_exact(bytes.len() as u64),
         }
     }
 }

@@ -30,6 +30,7 @@ use super::{
     operation::CompiledOperation,
     request_body::{check_content_length, read_body},
     response_cache::{Account, Cacheable, ResponseCache},
+    response_headers::Cors,
 };
 use crate::{
     http::{
@@ -56,8 +57,7 @@ pub struct Dispatcher {
     pub require_if_match: bool,
     pub body_limit: usize,
     pub cache: ResponseCache,
-    /// The origins that browsers may send cross-origin requests from.
-    pub origins: Vec<String>,
+    pub cors: Cors,
 }
 
 /// Facts about a dispatched request that the response headers and the access log need. They are valid for
@@ -157,7 +157,7 @@ impl Dispatcher {
         request: &Request,
         info: &mut RequestInfo,
     ) -> Result<Option<Principal>, Problem> {
-        let credential = extract_credential(request.method(), request.headers(), &self.origins)?;
+        let credential = extract_credential(request.method(), request.headers(), &self.cors.0)?;
         let Some(credential) = credential else { return Ok(None) };
         info.credentialed = true;
         // A write verifies the credential again, because another process may have revoked it a moment ago.

@@ -46,8 +46,8 @@ use crate::http::problem_code::ProblemCode;
 pub trait Handler: Send + Sync + 'static {
     fn handle(&self, request: Request) -> impl Future<Output = Response> + Send;
 
-    /// Returns a small response that is already complete. It needs no permits, because it shares its bytes with the cache.
-    fn stored(
+    /// Returns a small response from the cache. It needs no permits, because it shares its bytes with the cache.
+    fn cached(
         &self,
         method: &Method,
         uri: &Uri,
@@ -258,9 +258,9 @@ impl<H: Handler> Server<H> {
         }
     }
 
-    /// Returns the complete response to a request, if there is one. Requests over HTTP/2, and requests that
+    /// Returns the cached response to a request, if there is one. Requests over HTTP/2, and requests that
     /// [`handle`](super::exchange::handle) may reject, take the other path.
-    fn stored(
+    fn cached(
         &self,
         request: &hyper::Request<Incoming>,
         peer: IpAddr,
@@ -271,7 +271,7 @@ impl<H: Handler> Server<H> {
             && request.body().is_end_stream()
             && !headers.contains_key(CONTENT_ENCODING);
         match is_plain {
-            true => self.handler.stored(request.method(), request.uri(), headers, peer, id),
+            true => self.handler.cached(request.method(), request.uri(), headers, peer, id),
             false => None,
         }
     }
@@ -291,10 +291,10 @@ impl<H: Handler> Server<H> {
         let rejection = exchange.0.rejection();
         let id = RequestId::new(request.headers());
         if rejection.is_none()
-            && let Some(response) = self.stored(&request, peer.ip(), &id)
+            && let Some(response) = self.cached(&request, peer.ip(), &id)
         {
             let (status, headers, body) = response;
-            let mut response = hyper::Response::new(ResponseBody::stored(body, exchange));
+            let mut response = hyper::Response::new(ResponseBody::shared(body, exchange));
             (*response.status_mut(), *response.headers_mut()) = (status, headers);
             return response;
         }

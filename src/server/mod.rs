@@ -1,10 +1,11 @@
 //! The HTTP server: the steps that every request passes before and after its handler.
 //!
-//! In order: request id and client address, CORS preflight, routing, dispatch to an operation (authentication,
-//! rate limits, validation, handler), problem documents for errors, compression, response headers, access log.
+//! In order: request id, response cache, CORS preflight, routing, dispatch to an operation (authentication, rate
+//! limits, validation, handler), problem documents for errors, compression, response headers, access log.
 //! Paths that match no operation are pages of the API documentation, or are redirected.
 mod accept;
 mod body_streams;
+mod cache_hit;
 mod chunked;
 mod client_address;
 mod compression;
@@ -19,7 +20,6 @@ mod request_head;
 mod request_id;
 mod response_cache;
 mod response_headers;
-mod stored;
 
 mod access_log;
 pub mod api_docs;
@@ -42,7 +42,7 @@ use poem::{
 use tracing::Instrument;
 use uuid::Uuid;
 
-pub use access_log::{AccessLog, ClientAddressLog, LineFormat, LineWriter, StderrWriter};
+pub use access_log::{AccessLog, ClientAddressLog, LineWriter, LogFormat, StderrWriter};
 pub use client_address::{Block, ForwardedHeader, Proxies};
 pub use credential::{Authenticator, Credential};
 pub use dispatch::Dispatcher;
@@ -57,13 +57,13 @@ use crate::{
     infra::clock::Clock,
 };
 use access_log::{PendingRequest, RequestLine};
+use cache_hit::{CacheRequest, HitResponse};
 use client_address::ClientAddress;
 use dispatch::RequestInfo;
 use failure::Failure;
 use request_head::Rejection;
 use request_id::{REQUEST_ID, RequestId};
 use response_cache::Slot;
-use stored::{CacheRequest, Stored};
 
 /// The request pipeline between the connection and the handlers.
 pub struct HttpService {
@@ -71,7 +71,6 @@ pub struct HttpService {
     pub redirects: RedirectLookup,
     pub api_docs: api_docs::ApiDocs,
     pub rate_limits: RateLimits,
-    pub cors: Cors,
     pub proxies: Proxies,
     pub access_log: AccessLog,
     pub clock: Clock,
@@ -91,32 +90,26 @@ impl HttpService {
         let id = request.extensions().get::<RequestId>().copied();
         let id = id.unwrap_or_else(|| RequestId::new(request.headers()));
         let peer = request.remote_addr().as_socket_addr().map(|peer| peer.ip());
-        let (method, uri, request_headers) = (request.method(), request.uri(), request.headers());
         let start = Instant::now();
-        if let Some(stored) = self.stored_response(method, uri, request_headers, peer, &id, usize::MAX) {
-            return stored.into();
-        }
-        let client_address = self.proxies.client_address(peer, request_headers);
-        let (method, path) = (method.clone(), uri.path().to_owned());
-        let line = RequestLine::new(id, method.clone(), path, client_address.ip);
+        let (method, uri, request_headers) =
+            (request.method().clone(), request.uri().clone(), request.headers().clone());
+        let client_address = self.proxies.client_address(peer, &request_headers);
+        let line = RequestLine::new(id, method.clone(), uri.path().to_owned(), client_address.ip);
         let pending = PendingRequest::new(&self.access_log, line);
-        let (uri, request_headers) = (uri.clone(), request_headers.clone());
         let mut info = RequestInfo::default();
-        let slot = match self.slot(&request).await {
-            Some(Err(slot)) => Some(slot),
-            // An equal request has created the response meanwhile.
-            Some(Ok(found)) => {
-                match self.serve(&found, (&method, &uri, &request_headers), peer, &id, start) {
-                    Some(stored) => {
-                        pending.discard();
-                        return stored.into();
-                    }
-                    None => None,
+        let slot = match self.hit_or_slot(&method, &uri, &request_headers).await {
+            Some(Ok(hit)) => {
+                let parts = (&method, &uri, &request_headers);
+                if let Some(response) = self.respond_with_hit(&hit, parts, peer, &id, start) {
+                    pending.discard();
+                    return response.into();
                 }
+                None
             }
+            Some(Err(slot)) => Some(slot),
             None => None,
         };
-        let response = match self.cors.preflight(&method, &request_headers) {
+        let response = match self.dispatcher.cors.preflight(&method, &request_headers) {
             Some(response) => Ok(response),
             None => {
                 let span = tracing::info_span!("request", id = id.as_str());
@@ -148,7 +141,7 @@ impl HttpService {
         };
         let client = Client {
             address: client_address.text(),
-            user_agent: access_log::user_agent(request.headers()),
+            user_agent: request.header("user-agent").map(|agent| agent.chars().take(300).collect()),
             country: self.proxies.country(peer, request.headers()),
             request_id: id.as_str().to_owned(),
         };
@@ -203,7 +196,7 @@ impl HttpService {
         if let Some((caller, class)) = finish.rate_limit {
             self.rate_limits.set_headers(headers, caller, &finish.client, class, self.clock.now());
         }
-        self.cors.set_headers(request_headers, headers);
+        self.dispatcher.cors.set_headers(request_headers, headers);
         headers.insert(REQUEST_ID, finish.id.header_value());
     }
 }
@@ -258,7 +251,7 @@ impl listener::Handler for HttpService {
         self.respond(request).await
     }
 
-    fn stored(
+    fn cached(
         &self,
         method: &Method,
         uri: &Uri,
@@ -266,9 +259,7 @@ impl listener::Handler for HttpService {
         peer: IpAddr,
         id: &RequestId,
     ) -> Option<(StatusCode, HeaderMap, Bytes)> {
-        // A client that does not read a larger body would keep it in memory without a permit.
-        let max_body = body_streams::SMALL_BODY as usize;
-        self.stored_response(method, uri, headers, Some(peer), id, max_body).map(Stored::into_parts)
+        self.cached_response(method, uri, headers, Some(peer), id).map(HitResponse::into_parts)
     }
 
     fn client_ip(&self, peer: IpAddr, headers: &HeaderMap) -> Option<IpAddr> {

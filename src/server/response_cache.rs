@@ -86,9 +86,9 @@ impl Equivalent<Key> for KeyRef<'_> {
     }
 }
 
-/// A stored response.
+/// A response in the cache.
 #[derive(Debug)]
-pub struct StoredResponse {
+pub struct CachedResponse {
     /// The index of the path of its operation.
     pub path_item: usize,
     pub headers: HeaderMap,
@@ -134,7 +134,7 @@ pub enum Condition {
     Unknown,
 }
 
-impl StoredResponse {
+impl CachedResponse {
     pub fn new(path_item: usize, mut headers: HeaderMap, body: Bytes, validity: Validity) -> Self {
         // Each response replaces this value. An added header would enlarge the copy of the map.
         headers.insert(REQUEST_ID, HeaderValue::from_static("-"));
@@ -146,7 +146,7 @@ impl StoredResponse {
             headers
         });
         let header_bytes = headers.iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
-        StoredResponse { path_item, headers, header_bytes, body, not_modified, etag, validity }
+        CachedResponse { path_item, headers, header_bytes, body, not_modified, etag, validity }
     }
 
     pub fn is_current(&self) -> bool {
@@ -179,13 +179,13 @@ impl StoredResponse {
 #[derive(Clone)]
 struct ByteWeight;
 
-impl Weighter<Key, Arc<StoredResponse>> for ByteWeight {
-    fn weight(&self, key: &Key, response: &Arc<StoredResponse>) -> u64 {
+impl Weighter<Key, Arc<CachedResponse>> for ByteWeight {
+    fn weight(&self, key: &Key, response: &Arc<CachedResponse>) -> u64 {
         OVERHEAD + (key.target.len() + response.header_bytes + response.body.len()) as u64
     }
 }
 
-type Entries = Cache<Key, Arc<StoredResponse>, ByteWeight, RandomState>;
+type Entries = Cache<Key, Arc<CachedResponse>, ByteWeight, RandomState>;
 
 /// The stored responses of all cached operations, limited in bytes.
 pub struct ResponseCache {
@@ -202,10 +202,10 @@ pub struct Slot<'a> {
     guard: PlaceholderGuard<
         'a,
         Key,
-        Arc<StoredResponse>,
+        Arc<CachedResponse>,
         ByteWeight,
         RandomState,
-        DefaultLifecycle<Key, Arc<StoredResponse>>,
+        DefaultLifecycle<Key, Arc<CachedResponse>>,
     >,
 }
 
@@ -240,7 +240,7 @@ impl ResponseCache {
     }
 
     /// Returns the stored response if it is current.
-    pub fn get(&self, key: KeyRef<'_>) -> Option<Arc<StoredResponse>> {
+    pub fn get(&self, key: KeyRef<'_>) -> Option<Arc<CachedResponse>> {
         self.entries.as_ref()?.get(&key).filter(|response| response.is_current())
     }
 
@@ -249,7 +249,7 @@ impl ResponseCache {
     ///
     /// A slot that is dropped empty passes to the next waiting request. This happens if the response cannot be stored or
     /// is already stale. Without the time limit, all waiting requests would then run one after another.
-    pub async fn get_or_slot(&self, key: Key) -> Option<Result<Arc<StoredResponse>, Slot<'_>>> {
+    pub async fn get_or_slot(&self, key: Key) -> Option<Result<Arc<CachedResponse>, Slot<'_>>> {
         let entries = self.entries.as_ref()?;
         let found = timeout(MAX_WAIT, async {
             loop {
@@ -267,7 +267,7 @@ impl ResponseCache {
     }
 
     /// Stores a response, in its slot if the request has one. Returns whether it is stored.
-    pub fn insert(&self, key: KeyRef<'_>, slot: Option<Slot<'_>>, response: StoredResponse) -> bool {
+    pub fn insert(&self, key: KeyRef<'_>, slot: Option<Slot<'_>>, response: CachedResponse) -> bool {
         let Some(entries) = &self.entries else { return false };
         if !response.is_current() {
             return false;

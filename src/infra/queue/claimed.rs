@@ -9,8 +9,7 @@ use uuid::Uuid;
 
 use crate::infra::{
     db::{Db, Tx},
-    db_error,
-    transaction::custom_error,
+    db_error::{self, custom_error},
 };
 
 /// Maximum characters of an error that are stored with a job.

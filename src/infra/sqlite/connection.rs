@@ -18,7 +18,10 @@ use sea_orm::{
     prelude::async_trait::async_trait,
 };
 
-use super::rows::{Columns, bind, connect_error, exec_error, query_error};
+use super::{
+    error::{connect_error, exec_error, query_error},
+    rows::{Columns, bind},
+};
 use crate::infra::query_log::QueryObserver;
 
 /// How long a connection waits for a lock of another process.

@@ -58,7 +58,7 @@ impl DatabaseError for SqliteFailure {
 }
 
 /// Converts an error of the driver. Errors of SQLite keep their code.
-pub fn runtime_error(error: &rusqlite::Error) -> RuntimeErr {
+fn runtime_error(error: &rusqlite::Error) -> RuntimeErr {
     match error.sqlite_error() {
         Some(failure) => {
             let failure = SqliteFailure { code: failure.extended_code, message: error.to_string() };
@@ -66,6 +66,24 @@ pub fn runtime_error(error: &rusqlite::Error) -> RuntimeErr {
         }
         None => RuntimeErr::Internal(error.to_string()),
     }
+}
+
+/// Converts an error of a query.
+pub fn query_error(error: rusqlite::Error) -> DbErr {
+    DbErr::Query(runtime_error(&error))
+}
+
+/// Converts an error of a statement without rows.
+pub fn exec_error(error: rusqlite::Error) -> DbErr {
+    DbErr::Exec(runtime_error(&error))
+}
+
+/// Converts an error that occurred when a connection was opened.
+pub fn connect_error(error: rusqlite::Error) -> DbErr {
+    DbErr::Conn(match runtime_error(&error) {
+        RuntimeErr::Internal(text) => RuntimeErr::Internal(format!("SQLite: {text}")),
+        other => other,
+    })
 }
 
 /// Returns the extended result code of an error of a connection of this module.

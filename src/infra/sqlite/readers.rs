@@ -17,14 +17,9 @@ use sea_orm::{
     ConnAcquireErr, ConnectionTrait, DbBackend, DbErr, ExecResult, ProxyRow, QueryResult, Statement,
     prelude::async_trait::async_trait,
 };
-use tokio::sync::{
-    Semaphore,
-    oneshot::{self, error::TryRecvError},
-};
-use tracing::Span;
+use tokio::sync::Semaphore;
 
-use super::{Access, Connection, Database, error::is_interrupted};
-use crate::infra::transaction::custom_error;
+use super::{Access, Connection, Database, blocking::run_blocking, error::is_interrupted};
 
 /// Maximum duration of a query on the calling thread.
 const INLINE_LIMIT: Duration = Duration::from_millis(1);
@@ -128,17 +123,14 @@ impl Readers {
             Ok(Err(_)) => return Err(DbErr::ConnectionAcquire(ConnAcquireErr::ConnectionClosed)),
             Err(_) => return Err(DbErr::ConnectionAcquire(ConnAcquireErr::Timeout)),
         };
-        let (running, mut stopped) = oneshot::channel::<()>();
-        // The log lines of the query carry the request id of its caller.
-        let (readers, span) = (self.clone(), Span::current());
-        let run = move || {
-            let _entered = span.enter();
+        let readers = self.clone();
+        run_blocking(move |mut cancellation| {
             let idle = readers.0.idle.lock().pop();
             let mut connection = match idle {
                 Some(connection) => connection,
                 None => readers.0.database.connect(Access::ReadOnly)?,
             };
-            connection.interrupt_if(move || stopped.try_recv() == Err(TryRecvError::Closed))?;
+            connection.interrupt_if(move || cancellation.is_cancelled())?;
             let result = work(&mut connection);
             // After `close`, the connection is dropped.
             if !readers.0.permits.is_closed() {
@@ -146,10 +138,8 @@ impl Readers {
             }
             drop(permit);
             result
-        };
-        let result = tokio::task::spawn_blocking(run).await;
-        drop(running);
-        result.unwrap_or_else(|_| Err(custom_error("the query was cancelled")))
+        })
+        .await
     }
 
     /// Closes the connections, after the queries that are running.

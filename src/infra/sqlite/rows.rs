@@ -6,12 +6,12 @@ use rusqlite::{
     types::{ToSqlOutput, ValueRef},
 };
 use sea_orm::{
-    DbErr, ProxyRow, RuntimeErr, Value,
+    DbErr, ProxyRow, Value,
     sea_query::{OptionEnum, Values},
 };
 use uuid::Uuid;
 
-use super::error::runtime_error;
+use super::error::query_error;
 
 /// SeaORM decodes tuples of up to this number of columns by index.
 const MAX_TUPLE: usize = 12;
@@ -147,7 +147,7 @@ impl Source {
     fn value(self, name: &str, row: &Row<'_>) -> Result<Value, DbErr> {
         let Source::Column { index, kind } = self else { return Ok(Value::Char(None)) };
         let failure = |message: String| DbErr::Type(format!("column {name:?}: {message}"));
-        let value = row.get_ref(index).map_err(|error| DbErr::Query(runtime_error(&error)))?;
+        let value = row.get_ref(index).map_err(query_error)?;
         Ok(match (value, kind) {
             // SeaORM decodes any absent value as NULL, and also any value of another type than the requested one: an
             // `Option` is then `None`, without an error. `tests/storage/decoding.rs` compares all columns.
@@ -175,22 +175,4 @@ impl Source {
             },
         })
     }
-}
-
-/// Converts an error of a query.
-pub fn query_error(error: rusqlite::Error) -> DbErr {
-    DbErr::Query(runtime_error(&error))
-}
-
-/// Converts an error of a statement without rows.
-pub fn exec_error(error: rusqlite::Error) -> DbErr {
-    DbErr::Exec(runtime_error(&error))
-}
-
-/// Converts an error that occurred when a connection was opened.
-pub fn connect_error(error: rusqlite::Error) -> DbErr {
-    DbErr::Conn(match runtime_error(&error) {
-        RuntimeErr::Internal(text) => RuntimeErr::Internal(format!("SQLite: {text}")),
-        other => other,
-    })
 }

@@ -12,9 +12,9 @@ use uuid::Uuid;
 use super::{LoggedAddress, LoggedRequest};
 use crate::infra::clock::system_time;
 
-/// The form of a line.
+/// The format of a line in the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum LineFormat {
+pub enum LogFormat {
     Text,
     Json,
 }
@@ -59,7 +59,7 @@ thread_local! {
 
 /// Formats a line with its line feed, and passes its bytes to `write`.
 pub fn with_line(
-    format: LineFormat,
+    format: LogFormat,
     request: &LoggedRequest<'_>,
     client: Option<LoggedAddress>,
     line: &Line<'_>,
@@ -70,14 +70,14 @@ pub fn with_line(
         // Writing to a `String` never fails.
         let _ = buffer.begin(format, line);
         let _ = fields(&mut Fields { text: &mut buffer.text, format }, request, client, line);
-        buffer.text.push_str(if format == LineFormat::Json { "}\n" } else { "\n" });
+        buffer.text.push_str(if format == LogFormat::Json { "}\n" } else { "\n" });
         write(buffer.text.as_bytes());
     });
 }
 
 impl Buffer {
     /// Writes the time, the level and the message.
-    fn begin(&mut self, format: LineFormat, line: &Line<'_>) -> fmt::Result {
+    fn begin(&mut self, format: LogFormat, line: &Line<'_>) -> fmt::Result {
         let now = system_time();
         if self.second != now.as_secs() || self.second_text.is_empty() {
             let time = DateTime::<Utc>::from_timestamp(now.as_secs() as i64, 0).unwrap_or_default();
@@ -87,8 +87,8 @@ impl Buffer {
         }
         let (second, micros, level) = (&self.second_text, now.subsec_micros(), line.level());
         match format {
-            LineFormat::Text => write!(self.text, "{second}.{micros:06}Z {level:>5} {}", line.message),
-            LineFormat::Json => write!(
+            LogFormat::Text => write!(self.text, "{second}.{micros:06}Z {level:>5} {}", line.message),
+            LogFormat::Json => write!(
                 self.text,
                 "{{\"timestamp\":\"{second}.{micros:06}Z\",\"level\":\"{level}\",\"message\":\"{}\"",
                 line.message
@@ -135,14 +135,14 @@ fn fields(
 
 struct Fields<'a> {
     text: &'a mut String,
-    format: LineFormat,
+    format: LogFormat,
 }
 
 impl Fields<'_> {
     fn name(&mut self, name: &str) -> fmt::Result {
         match self.format {
-            LineFormat::Text => write!(self.text, " {name}="),
-            LineFormat::Json => write!(self.text, ",\"{name}\":"),
+            LogFormat::Text => write!(self.text, " {name}="),
+            LogFormat::Json => write!(self.text, ",\"{name}\":"),
         }
     }
 

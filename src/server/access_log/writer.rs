@@ -1,4 +1,4 @@
-//! Writes log lines to standard error on a thread of its own, so that no request waits for a slow reader.
+//! Writes log lines to standard error on a thread of its own, so that no request waits for the write.
 use std::{
     io::{self, Write},
     mem,

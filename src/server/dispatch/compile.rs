@@ -11,6 +11,7 @@ use crate::{
         credential::Authenticator,
         operation::{CompiledOperation, RequestDocument},
         response_cache::ResponseCache,
+        response_headers::Cors,
     },
 };
 
@@ -67,7 +68,7 @@ impl Dispatcher {
                 require_if_match: false,
                 body_limit: 1_048_576,
                 cache: ResponseCache::disabled(),
-                origins: Vec::new(),
+                cors: Cors::default(),
             }),
         }
     }

@@ -1,21 +1,22 @@
-//! Responses from the cache: which requests they can serve, and how a new one is stored.
+//! The use of the response cache by requests: the response to a hit, and the storage of a new response.
 use std::{io, net::IpAddr, sync::Arc, time::Instant};
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, Collected, combinators::BoxBody};
 use hyper::body::Body as _;
 use poem::{
-    Request, Response,
+    Response,
     http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, header},
 };
 
 use super::{
     Finish, HttpService, accept,
     access_log::LoggedRequest,
+    body_streams::SMALL_BODY,
     content_encoding::{Encoding, negotiate},
     credential::extract_credential,
     request_id::RequestId,
-    response_cache::{Account, Cacheable, Condition, KeyRef, MAX_BODY, Slot, StoredResponse},
+    response_cache::{Account, Cacheable, CachedResponse, Condition, KeyRef, MAX_BODY, Slot},
 };
 use crate::http::auth::Principal;
 
@@ -26,22 +27,22 @@ const MISS: HeaderValue = HeaderValue::from_static("tenon; fwd=miss");
 const STORED: HeaderValue = HeaderValue::from_static("tenon; fwd=miss; stored");
 
 /// A response from the cache, complete with the headers of this request.
-pub struct Stored {
+pub struct HitResponse {
     status: StatusCode,
     headers: HeaderMap,
     body: Bytes,
 }
 
-impl Stored {
+impl HitResponse {
     pub fn into_parts(self) -> (StatusCode, HeaderMap, Bytes) {
         (self.status, self.headers, self.body)
     }
 }
 
-impl From<Stored> for Response {
-    fn from(stored: Stored) -> Self {
-        let mut response = Response::builder().status(stored.status).body(stored.body);
-        *response.headers_mut() = stored.headers;
+impl From<HitResponse> for Response {
+    fn from(hit: HitResponse) -> Self {
+        let mut response = Response::builder().status(hit.status).body(hit.body);
+        *response.headers_mut() = hit.headers;
         response
     }
 }
@@ -53,45 +54,47 @@ struct Lookup<'a> {
 }
 
 /// A current response in the cache, and the caller that it is for.
-pub struct Found {
-    response: Arc<StoredResponse>,
+pub struct Hit {
+    response: Arc<CachedResponse>,
     caller: Option<Arc<Principal>>,
 }
 
 impl HttpService {
-    /// Returns the cached response to a request, if its body has at most `max_body` bytes. `None` if the dispatcher must
-    /// handle the request.
-    pub(super) fn stored_response(
+    /// Returns the cached response to a request, if its body is small: a client that does not read a larger one would keep
+    /// it in memory without a permit. `None` if [`respond`](Self::respond) must handle the request.
+    pub(super) fn cached_response(
         &self,
         method: &Method,
         uri: &Uri,
         headers: &HeaderMap,
         peer: Option<IpAddr>,
         id: &RequestId,
-        max_body: usize,
-    ) -> Option<Stored> {
+    ) -> Option<HitResponse> {
         let start = Instant::now();
         let Lookup { key, caller } = self.lookup(method, uri, headers)?;
-        let response = self.dispatcher.cache.get(key).filter(|response| response.body.len() <= max_body)?;
-        self.serve(&Found { response, caller }, (method, uri, headers), peer, id, start)
+        let response = self.dispatcher.cache.get(key)?;
+        if response.body.len() as u64 > SMALL_BODY {
+            return None;
+        }
+        self.respond_with_hit(&Hit { response, caller }, (method, uri, headers), peer, id, start)
     }
 
     /// Returns the cached response with the headers of this request, which began at `start`. `None` if the dispatcher
     /// must handle the request.
-    pub(super) fn serve(
+    pub(super) fn respond_with_hit(
         &self,
-        Found { response: stored, caller }: &Found,
+        Hit { response: cached, caller }: &Hit,
         (method, uri, headers): (&Method, &Uri, &HeaderMap),
         peer: Option<IpAddr>,
         id: &RequestId,
         start: Instant,
-    ) -> Option<Stored> {
-        let operation = self.dispatcher.cached_operation(stored.path_item)?;
+    ) -> Option<HitResponse> {
+        let operation = self.dispatcher.cached_operation(cached.path_item)?;
         operation.check_access(caller.as_deref()).ok()?;
         if !accept::acceptable(headers, &operation.produces) {
             return None;
         }
-        let modified = match single(headers, header::IF_NONE_MATCH).ok()?.map(|tag| stored.condition(tag)) {
+        let modified = match single(headers, header::IF_NONE_MATCH).ok()?.map(|tag| cached.condition(tag)) {
             None | Some(Condition::Modified) => true,
             Some(Condition::NotModified) => false,
             Some(Condition::Unknown) => return None,
@@ -102,14 +105,14 @@ impl HttpService {
         if let Some((user, class)) = rate_limit {
             self.rate_limits.check(user, &client, class, self.clock.now()).ok()?;
         }
-        let (status, mut response_headers, body) = stored.parts(modified);
+        let (status, mut response_headers, body) = cached.parts(modified);
         if self.dispatcher.cache.shows_status {
             response_headers.insert(CACHE_STATUS, HIT);
         }
         let logged = LoggedRequest { id, method: Some(method), path: uri.path(), client: client.ip, start };
         self.finish_for_client(&mut response_headers, headers, &Finish { id, client, rate_limit });
-        self.access_log.stored(&logged, operation.declared.id, user, status);
-        Some(Stored { status, headers: response_headers, body })
+        self.access_log.hit(&logged, operation.declared.id, user, status);
+        Some(HitResponse { status, headers: response_headers, body })
     }
 
     /// Returns the key of a request and its caller. `None` if the cache cannot serve the request.
@@ -122,7 +125,7 @@ impl HttpService {
             None => Encoding::Identity,
             Some(_) => negotiate(headers)?,
         };
-        let caller = match extract_credential(method, headers, &self.dispatcher.origins).ok()? {
+        let caller = match extract_credential(method, headers, &self.dispatcher.cors.0).ok()? {
             None => None,
             Some(credential) => Some((self.dispatcher.authenticator.verified)(&credential)?),
         };
@@ -131,22 +134,28 @@ impl HttpService {
         Some(Lookup { key: KeyRef { target, account, encoding }, caller })
     }
 
-    /// Waits for an equal request that is creating the response, or returns the slot for it. `None` if the response is not
-    /// cached, or if the request may get another response.
-    pub(super) async fn slot(&self, request: &Request) -> Option<Result<Found, Slot<'_>>> {
-        let headers = request.headers();
-        let Lookup { key, caller } = self.lookup(request.method(), request.uri(), headers)?;
-        let found = self.dispatcher.find(request.uri().path()).filter(|found| !found.trailing_slash)?;
+    /// Returns the current response from the cache, waiting for an equal request that is creating it, or the slot for this
+    /// request to fill. `None` if the response is not cached, or if the request may get another response.
+    pub(super) async fn hit_or_slot(
+        &self,
+        method: &Method,
+        uri: &Uri,
+        headers: &HeaderMap,
+    ) -> Option<Result<Hit, Slot<'_>>> {
+        let found = self.dispatcher.find(uri.path()).filter(|found| !found.trailing_slash)?;
         let operation = self.dispatcher.cached_operation(found.index)?;
-        operation.check_access(caller.as_deref()).ok()?;
-        if caller.is_some() && operation.declared.access().ignores_credentials() {
-            return None;
+        let Lookup { key, caller } = self.lookup(method, uri, headers)?;
+        if let Some(response) = self.dispatcher.cache.get(key) {
+            return Some(Ok(Hit { response, caller }));
         }
-        if headers.contains_key(header::IF_NONE_MATCH) || !accept::acceptable(headers, &operation.produces) {
+        operation.check_access(caller.as_deref()).ok()?;
+        let ignores_caller = caller.is_some() && operation.declared.access().ignores_credentials();
+        let is_conditional = headers.contains_key(header::IF_NONE_MATCH);
+        if ignores_caller || is_conditional || !accept::acceptable(headers, &operation.produces) {
             return None;
         }
         let found = self.dispatcher.cache.get_or_slot(key.to_owned()).await?;
-        Some(found.map(|response| Found { response, caller }))
+        Some(found.map(|response| Hit { response, caller }))
     }
 
     /// Stores the response of a cached operation for the account of the caller, if it is complete and the handler allows
@@ -171,7 +180,7 @@ impl HttpService {
         let mut status = MISS;
         if let (Some(key), Some(body)) = (key, body) {
             let headers = response.headers().clone();
-            let stored = StoredResponse::new(cacheable.path_item, headers, body, cacheable.validity);
+            let stored = CachedResponse::new(cacheable.path_item, headers, body, cacheable.validity);
             if cache.insert(key, slot, stored) {
                 status = STORED;
             }
