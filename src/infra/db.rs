@@ -203,8 +203,8 @@ impl Db {
     }
 
     /// Finds the commits of other processes, and invalidates the caches that depend on the collections that they
-    /// have changed: on PostgreSQL when the database notifies this process, and everywhere at least once in
-    /// [`FOLLOW_INTERVAL`]. While the database does not respond, all cached values are invalidated at this interval.
+    /// have changed: on PostgreSQL when the database notifies this process, and on both databases within twice
+    /// [`FOLLOW_INTERVAL`]. While the database does not respond, all cached values are invalidated at this rate.
     pub async fn follow_commits(self) {
         let mut notifications = None;
         loop {

@@ -4,9 +4,9 @@ use std::{
     time::Duration,
 };
 
-use sea_orm::{ActiveModelTrait, ConnectionTrait, DbErr, prelude::Uuid};
+use sea_orm::{ActiveModelTrait, ConnectionTrait, DbErr, prelude::Uuid, sqlx::postgres::PgListener};
 use tenon::infra::{
-    db::{Db, Tx},
+    db::{Db, ReadConnection, Tx},
     db_error,
 };
 use tokio::{sync::Notify, time::timeout};
@@ -221,4 +221,16 @@ async fn a_transaction_that_sqlite_ends_does_not_affect_later_writes() {
     });
     failing.await.unwrap_err();
     assert_eq!(secret_names(&db).await, ["one", "two"]);
+}
+
+#[tokio::test]
+async fn postgres_notifies_other_processes_of_a_changed_collection() {
+    let db = migrated().await;
+    // SQLite has no notifications: other processes poll.
+    let ReadConnection::Postgres(pool) = db.read() else { return };
+    let mut listener = PgListener::connect_with(pool.get_postgres_connection_pool()).await.unwrap();
+    listener.listen("tenon_collections").await.unwrap();
+    timeout(MAX_WAIT, db.write(async |tx: Tx| tx.touch("posts").await)).await.unwrap().unwrap();
+    let notification = timeout(MAX_WAIT, listener.recv()).await.expect("a notification").unwrap();
+    assert_eq!(notification.channel(), "tenon_collections");
 }
