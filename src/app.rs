@@ -15,10 +15,12 @@ use crate::{
         geoip::GeoIp,
         http_client::HttpClient,
         rate_limiter::RateLimiter,
+        sealing::Sealer,
     },
     resources::{
         accounts, billing, chat, content, events, health, jobs, redirects,
-        shared::secrets::load_or_create_secret, upstreams, webhooks,
+        shared::secrets::{load_or_create_secret, open_sealer, reseal_secrets},
+        upstreams, webhooks,
     },
 };
 
@@ -59,13 +61,17 @@ pub struct App {
 impl App {
     /// Creates the services. `operations` are the paths that redirects must not match.
     pub async fn new(db: Db, clock: Clock, config: &Config, operations: Arc<OperationPaths>) -> Result<App> {
-        let cursors = CursorKey::new(load_or_create_secret(&db, "cursors").await?.expose());
-        let previews =
-            content::posts::PreviewKey::new(load_or_create_secret(&db, "previews").await?.expose());
+        let sealer = open_sealer(&db, config).await?;
+        reseal(&db, &sealer).await?;
+        let cursors = load_or_create_secret(&db, &sealer, "cursors").await?;
+        let cursors = CursorKey::new(cursors.expose());
+        let previews = load_or_create_secret(&db, &sealer, "previews").await?;
+        let previews = content::posts::PreviewKey::new(previews.expose());
         let limiter = if config.server.rate_limits { RateLimiter::in_memory() } else { RateLimiter::Off };
         let outgoing = http_client(config.server.allow_private_networks)?;
         let trash = content::trash::Trash::from_days(config.storage.trash_retention_days.0);
-        let (db, clock, cursors) = (|| db.clone(), || clock.clone(), || cursors.clone());
+        let (db, clock, cursors, sealer) =
+            (|| db.clone(), || clock.clone(), || cursors.clone(), || sealer.clone());
         let locales = || config.billing.locales.clone();
 
         // The services that other services call.
@@ -74,7 +80,7 @@ impl App {
         let api_keys = accounts::api_keys::ApiKeys::new(db(), clock(), cursors());
         let issuer = config.public_url().unwrap_or("tenon");
         let sessions =
-            accounts::sessions::Sessions::new(api_keys.clone(), cursors(), issuer, limiter).await?;
+            accounts::sessions::Sessions::new(api_keys.clone(), cursors(), sealer(), issuer, limiter).await?;
         sessions.rotate_keys().await?;
         let rates = billing::rates::Rates::new(db(), clock(), config.billing.rates_fallback.clone());
         let rate_fetcher =
@@ -119,6 +125,7 @@ impl App {
                 db(),
                 clock(),
                 cursors(),
+                sealer(),
                 outgoing,
                 config.public_url().unwrap_or("/").to_owned(),
             ),
@@ -140,6 +147,18 @@ impl App {
             clock: clock(),
         })
     }
+}
+
+/// Seals all secrets in the database with the current secret key, in one transaction. Returns the number of rows
+/// changed: secrets that are sealed with another key, or not sealed by an earlier version of the program.
+pub async fn reseal(db: &Db, sealer: &Sealer) -> Result<usize> {
+    let sealer = sealer.clone();
+    db.write(async move |tx| {
+        Ok(reseal_secrets(&tx, &sealer).await?
+            + accounts::sessions::reseal_signing_keys(&tx, &sealer).await?
+            + webhooks::outbound::reseal_webhook_secrets(&tx, &sealer).await?)
+    })
+    .await
 }
 
 /// Creates the store of images: the bucket if one is configured, otherwise the folder.

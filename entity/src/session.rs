@@ -9,6 +9,9 @@ pub struct Model {
     pub user_id: Uuid,
     pub family_hash: String,
     pub refresh_hash: String,
+    /// The hash of the secret in the access tokens of the session; empty until the first refresh in a session from before
+    /// they had one.
+    pub secret_hash: String,
     pub rotation_salt: Option<String>,
     pub rotated_at: Option<i64>,
     pub cookie_hash: Option<String>,

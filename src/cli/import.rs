@@ -26,7 +26,7 @@ use crate::{
         self, BatchResult, DefaultYear, ImportError, ImportedDocument, ImportedPost, ImportedRecord, Outcome,
         Progress, Publication, Report, Target, files,
     },
-    infra::{clock::Clock, db::Tx},
+    infra::{clock::Clock, db::Tx, sealing::SecretKeys},
     resources::{
         accounts::users::find_or_create_author,
         content::{
@@ -98,7 +98,12 @@ impl Import {
         // A dry run must not create the database, so it uses a temporary one if none exists.
         let temp = (args.dry_run && !database_exists(&config.database_url())).then(TempDatabase::new);
         let url = temp.as_ref().map_or_else(|| config.database_url(), TempDatabase::url);
-        let app = app_on(&url, config).await?;
+        let mut config = config.clone();
+        if temp.is_some() {
+            let key = SecretKeys::generate().map_err(|error| error.to_string())?;
+            config.storage.secret_key = Some(key);
+        }
+        let app = app_on(&url, &config).await?;
         let target = ImportTarget { app: &app, author, records: Arc::new(RecordWriter::new(self.year())?) };
         let mut progress = Progress::on_stderr();
         let (dry_run, json) = (args.dry_run, args.json);

@@ -9,6 +9,7 @@ mod import;
 mod migrate;
 mod openapi;
 mod rates;
+mod secret_key;
 mod serve;
 mod temp;
 mod validate;
@@ -70,6 +71,9 @@ enum Command {
     /// Check and install the GeoIP database
     #[command(subcommand)]
     Geo(geo::Geo),
+    /// Manage the key that seals secrets in the database
+    #[command(subcommand)]
+    SecretKey(secret_key::SecretKeyCommand),
     /// Print the OpenAPI document
     Openapi(openapi::Openapi),
     /// Print the effective settings and the source of each
@@ -126,6 +130,7 @@ async fn dispatch(cli: Cli) -> Result<ExitCode, String> {
         Command::Geo(command) => command.run(&config(&[])?).await,
         Command::Import(command) => command.run(&config(&[])?).await,
         Command::Rates(command) => command.run(&config(&[])?).await,
+        Command::SecretKey(command) => command.run(&config(&[])?).await,
         Command::Migrate(command) => command.run(&config(&[])?).await,
         Command::Serve(command) => {
             let flags =

@@ -160,6 +160,12 @@ impl Config {
         }
     }
 
+    /// Returns the file of the secret keys.
+    pub fn secret_key_file(&self) -> PathBuf {
+        let file = self.storage.secret_key_file.clone();
+        file.unwrap_or_else(|| self.storage.data_dir.join("secret.key"))
+    }
+
     /// Returns the folder of images and of uploads in progress.
     pub fn media_dir(&self) -> PathBuf {
         self.storage.media_dir.clone().unwrap_or_else(|| self.storage.data_dir.join("media"))

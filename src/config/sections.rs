@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     domain::{locale::Locales, secret::Secret},
-    infra::query_log::QueryLog,
+    infra::{query_log::QueryLog, sealing::SecretKeys},
     server::{Block, ClientAddressLog, ForwardedHeader, LogFormat},
 };
 
@@ -79,6 +79,11 @@ section! {
         data_dir: PathBuf = "./data";
         /// postgres://… or sqlite://…; not set means SQLite in data_dir.
         database_url: Option<DatabaseUrl> [Secret];
+        /// Keys that seal secrets in the database: 32 bytes in base64 or hexadecimal digits. The first one seals, others
+        /// only open. Not set means the keys in secret_key_file.
+        secret_key: Option<SecretKeys> [Secret];
+        /// File of the secret keys, one per line; not set means secret.key in data_dir. Created on the first start.
+        secret_key_file: Option<PathBuf>;
         /// Folder of images and of uploads in progress; not set means media in data_dir.
         media_dir: Option<PathBuf>;
         /// S3 bucket for images; not set means media_dir. Requires both keys.

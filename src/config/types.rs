@@ -15,7 +15,7 @@ use crate::{
         money::{Currency, is_plausible_rate},
         secret::Secret,
     },
-    infra::{geoip::Country, http_client::RequestUrl, query_log::QueryLog},
+    infra::{geoip::Country, http_client::RequestUrl, query_log::QueryLog, sealing::SecretKeys},
     server::{Block, ClientAddressLog, ForwardedHeader, LogFormat},
 };
 
@@ -203,6 +203,10 @@ rules! {
             true => Ok(WebhookSecrets(secrets)),
             false => Err("must be one or more secrets of at least 16 characters".to_owned()),
         }
+    };
+    SecretKeys: String => |keys| {
+        let rule = "must be one or more keys of 32 bytes, in base64 or in hexadecimal digits";
+        SecretKeys::parse(&keys).ok_or_else(|| rule.to_owned())
     };
     WebhookId: String => |id| {
         let allowed = |b: u8| b.is_ascii_alphanumeric() || b == b'-';

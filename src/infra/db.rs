@@ -4,13 +4,7 @@
 //! SQLite has connections that execute statements on the calling thread (`super::sqlite`) and one writer thread with
 //! group commit (`super::writer`), PostgreSQL has a connection pool. Services see no difference. A commit also
 //! increments collection versions, appends events and enqueues jobs (`super::transaction`).
-use std::{
-    fs::{DirBuilder, OpenOptions},
-    future::Future,
-    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
-    path::Path,
-    time::Duration,
-};
+use std::{future::Future, path::Path, time::Duration};
 
 use entity::collection;
 use migration::{Migrator, MigratorTrait};
@@ -29,6 +23,7 @@ use super::{
     db_error::custom_error,
     export::{Export, ExportPermits, Source, TooManyExports},
     notify::ChangeNotifier,
+    private_files,
     query_log::{QueryObserver, observe},
     sqlite,
     transaction::{self, OpenTransaction, already_ended},
@@ -93,12 +88,15 @@ impl Db {
     fn sqlite(path: &str, observer: Option<QueryObserver>) -> Result<Db, DbErr> {
         let path = path.split('?').next().unwrap_or_default();
         if let Some(folder) = Path::new(path).parent().filter(|folder| !folder.as_os_str().is_empty()) {
-            create_private_folder(folder).map_err(|error| {
+            private_files::create_folder(folder).map_err(|error| {
                 DbErr::Custom(format!("cannot create the folder {}: {error}", folder.display()))
             })?;
         }
-        create_private_file(path)
+        private_files::create_file(Path::new(path))
             .map_err(|error| DbErr::Custom(format!("cannot open the database {path}: {error}")))?;
+        for suffix in ["", "-wal", "-shm"] {
+            private_files::restrict(Path::new(&format!("{path}{suffix}"))).map_err(DbErr::Custom)?;
+        }
         let database = sqlite::Database::new(path.into(), observer);
         let notifier = ChangeNotifier::default();
         // The writer is opened first, because it sets the journal mode of the file.
@@ -393,16 +391,6 @@ async fn subscribe(pool: &DatabaseConnection) -> Result<PgListener, sqlx::Error>
     let mut listener = PgListener::connect_with(pool.get_postgres_connection_pool()).await?;
     listener.listen("tenon_collections").await?;
     Ok(listener)
-}
-
-/// Creates the database file with mode 0600, because it contains the signing keys of tokens. SQLite gives its
-/// other files the same mode.
-fn create_private_file(path: &str) -> std::io::Result<()> {
-    OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(path).map(|_| ())
-}
-
-fn create_private_folder(folder: &Path) -> std::io::Result<()> {
-    DirBuilder::new().recursive(true).mode(0o700).create(folder)
 }
 
 /// Returns the names of the applied migrations.

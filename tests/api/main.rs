@@ -45,6 +45,7 @@ mod rejections;
 mod response_cache;
 mod revisions;
 mod schedule;
+mod secrets_at_rest;
 mod sessions;
 mod support;
 mod trash;

@@ -3,7 +3,7 @@ use poem::http::Method;
 use serde_json::json;
 use tenon::http::auth::Role;
 
-use crate::support::{Api, PASSWORD};
+use crate::support::{Api, PASSWORD, SECRET_KEY};
 
 const MINUTE: i64 = 60_000;
 const DAY: i64 = 24 * 60 * MINUTE;
@@ -186,7 +186,7 @@ async fn accepts_a_token_signed_by_another_process() {
     let api = Api::start().await;
     let (db, clock) = (api.app.db.clone(), api.clock.clone());
     clock.advance(29 * DAY);
-    let config = tenon::config::Config::read(&[]).unwrap();
+    let config = tenon::config::Config::read(&[("secret_key", Some(SECRET_KEY.to_owned()))]).unwrap();
     let other = tenon::app::App::new(db, clock, &config, tenon::api::operation_paths()).await.unwrap();
     api.clock.advance(2 * DAY);
     let email = api.user(Role::Reader, "Reader").await;

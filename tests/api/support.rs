@@ -39,6 +39,8 @@ use crate::contract_check;
 pub const DEADLINE: Duration = Duration::from_secs(60);
 
 pub const PASSWORD: &str = "correct horse battery";
+/// Seals the secrets in the database of a test.
+pub const SECRET_KEY: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8";
 /// The time of the clock when a test starts: 2026-11-21T09:00:00Z.
 pub const START: i64 = 1_795_251_600_000;
 
@@ -51,7 +53,7 @@ pub struct Api {
     /// The folder of the image files.
     pub media: PathBuf,
     statements: Arc<Mutex<Vec<Statement>>>,
-    database_url: String,
+    pub database_url: String,
     log: Arc<Mutex<Vec<Value>>>,
     /// Whether responses from the cache are compared with new ones.
     checks_hits: bool,
@@ -129,6 +131,7 @@ impl Api {
         flags.push(("rate_limits", Some("off".to_owned())));
         flags.push(("log_format", Some("json".to_owned())));
         flags.push(("cache_status", Some("on".to_owned())));
+        flags.push(("secret_key", Some(SECRET_KEY.to_owned())));
         flags.push(("data_dir", Some("/nonexistent".to_owned())));
         let media = FOLDER.join(format!("media-{}", Uuid::now_v7().simple()));
         flags.push(("media_dir", Some(media.display().to_string())));
@@ -173,12 +176,14 @@ impl Api {
     }
 
     async fn instance(&self, db: Db) -> Api {
-        let config =
-            Config::read(&["rate_limits=off", "log_format=json", "cache_status=on"].map(|setting| {
-                let (name, value) = setting.split_once('=').expect("a value");
-                (name, Some(value.to_owned()))
-            }))
-            .expect("the settings are valid");
+        let flags = [
+            ("rate_limits", "off"),
+            ("log_format", "json"),
+            ("cache_status", "on"),
+            ("secret_key", SECRET_KEY),
+        ];
+        let config = Config::read(&flags.map(|(name, value)| (name, Some(value.to_owned()))));
+        let config = config.expect("the settings are valid");
         let operations = tenon::api::operation_paths();
         let app = App::new(db, self.clock.clone(), &config, operations);
         let app = app.await.expect("the services start");

@@ -43,7 +43,10 @@ impl Sessions {
             false => {
                 let access = self.verify(bearer).await?;
                 let find = session::Entity::find_by_id(access.grant.session);
-                let find = find.filter(session::Column::UserId.eq(access.grant.user));
+                let secret_hash = token_digest(access.grant.session_secret.expose());
+                let find = find
+                    .filter(session::Column::UserId.eq(access.grant.user))
+                    .filter(session::Column::SecretHash.eq(secret_hash));
                 let Verified { principal, valid_until } = self.load_principal(find).await?;
                 Verified { principal, valid_until: valid_until.min(access.expires_at) }
             }

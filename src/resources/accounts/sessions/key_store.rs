@@ -2,7 +2,8 @@
 use base64::{Engine, prelude::BASE64_STANDARD};
 use entity::signing_key;
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, Set, sea_query::Expr,
+    ActiveModelTrait, ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, QueryFilter, Set,
+    sea_query::Expr,
 };
 
 use super::{
@@ -13,19 +14,20 @@ use super::{
 use crate::{
     domain::secret::Secret,
     http::problem::{Error, Result},
-    infra::db::Tx,
+    infra::{db::Tx, sealing::Sealer},
+    resources::shared::secrets,
 };
 
 impl Sessions {
     /// Creates, replaces and deletes keys according to their age. Called at start-up and then every hour.
     pub async fn rotate_keys(&self) -> Result<()> {
-        let now = self.clock.now();
-        self.db.write(async move |tx| rotate(&tx, now).await).await?;
+        let (now, sealer) = (self.clock.now(), self.sealer.clone());
+        self.db.write(async move |tx| rotate(&tx, &sealer, now).await).await?;
         self.load_keys().await
     }
 
     pub(super) async fn load_keys(&self) -> Result<()> {
-        let rows = load(self.db.read()).await?;
+        let rows = load(self.db.read(), &self.sealer).await?;
         self.keys.replace(rows).map_err(internal_error)
     }
 
@@ -43,13 +45,14 @@ impl Sessions {
     }
 }
 
-async fn rotate(tx: &Tx, now: i64) -> Result<()> {
-    let plan = KeyRotation::plan(&load(&**tx).await?, now);
+async fn rotate(tx: &Tx, sealer: &Sealer, now: i64) -> Result<()> {
+    let plan = KeyRotation::plan(&load(&**tx, sealer).await?, now);
     if let Some(active_at) = plan.publish {
         let key = SigningKey::generate(now, active_at).map_err(internal_error)?;
+        let private_key = BASE64_STANDARD.encode(key.pkcs8.expose());
         let row = signing_key::ActiveModel {
+            private_key: Set(secrets::seal(sealer, &context(&key.kid), private_key)?),
             kid: Set(key.kid),
-            private_key: Set(BASE64_STANDARD.encode(key.pkcs8.expose()).into()),
             public_key: Set(BASE64_STANDARD.encode(&key.public)),
             created_at: Set(key.created_at),
             active_at: Set(key.active_at),
@@ -71,24 +74,38 @@ async fn rotate(tx: &Tx, now: i64) -> Result<()> {
     Ok(())
 }
 
-async fn load<C: ConnectionTrait>(db: &C) -> Result<Vec<SigningKey>> {
+async fn load<C: ConnectionTrait>(db: &C, sealer: &Sealer) -> Result<Vec<SigningKey>> {
+    let decode = |text: &[u8]| BASE64_STANDARD.decode(text).map_err(|_| internal_error(InvalidKey));
     let key = |row: signing_key::Model| {
+        let private_key = secrets::open(sealer, &context(&row.kid), &row.private_key)?;
         Ok(SigningKey {
             kid: row.kid,
-            pkcs8: Secret::new(BASE64_STANDARD.decode(row.private_key.expose()).map_err(|_| InvalidKey)?),
-            public: BASE64_STANDARD.decode(row.public_key).map_err(|_| InvalidKey)?,
+            pkcs8: Secret::new(decode(private_key.expose())?),
+            public: decode(row.public_key.as_bytes())?,
             created_at: row.created_at,
             active_at: row.active_at,
             expires_at: row.expires_at,
         })
     };
-    signing_key::Entity::find()
-        .all(db)
-        .await?
-        .into_iter()
-        .map(key)
-        .collect::<Result<_, _>>()
-        .map_err(internal_error)
+    signing_key::Entity::find().all(db).await?.into_iter().map(key).collect()
+}
+
+/// Seals all signing keys with the current secret key. Returns the number of rows changed.
+pub async fn reseal_signing_keys(tx: &Tx, sealer: &Sealer) -> Result<usize> {
+    let mut changed = 0;
+    for row in signing_key::Entity::find().all(&**tx).await? {
+        if let Some(private_key) = secrets::reseal(sealer, &context(&row.kid), &row.private_key)? {
+            let mut row = row.into_active_model();
+            row.private_key = Set(private_key);
+            row.update(&**tx).await?;
+            changed += 1;
+        }
+    }
+    Ok(changed)
+}
+
+fn context(kid: &str) -> String {
+    format!("signing_keys/{kid}")
 }
 
 fn internal_error(error: InvalidKey) -> Error {

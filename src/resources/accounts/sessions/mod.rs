@@ -11,6 +11,7 @@ pub mod token;
 mod types;
 
 pub use api::{JwksApi, SessionsApi};
+pub use key_store::reseal_signing_keys;
 pub use service::{LoginResult, Sessions};
 pub use types::{Credentials, JwkSet, Login, Refresh, Session, SessionQuery};
 

@@ -57,6 +57,13 @@ impl RefreshToken {
         token_digest(self.secret.expose())
     }
 
+    /// Returns the secret of the session that its access tokens carry. It is constant for the lifetime of the session, and
+    /// does not reveal the family.
+    pub fn session_secret(&self) -> Secret<String> {
+        let key = hmac::Key::new(hmac::HMAC_SHA256, self.family.expose().as_bytes());
+        Secret::new(BASE64_URL_SAFE_NO_PAD.encode(hmac::sign(&key, b"access token")))
+    }
+
     /// Returns the next token, derived from the secret and a salt.
     fn successor(&self, salt: &str) -> Self {
         let key = hmac::Key::new(hmac::HMAC_SHA256, salt.as_bytes());

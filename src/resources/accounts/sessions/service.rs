@@ -34,6 +34,7 @@ use crate::{
         clock::Clock,
         db::{Db, Tx},
         rate_limiter::{Policy, RateLimiter},
+        sealing::Sealer,
     },
     resources::accounts::{
         api_keys::ApiKeys,
@@ -61,6 +62,7 @@ pub struct Sessions {
     pub(in crate::resources) limiter: Arc<RateLimiter>,
     pub(super) cursors: CursorKey,
     pub(in crate::resources) api_keys: ApiKeys,
+    pub(super) sealer: Sealer,
     pub(super) keys: Arc<SigningKeys>,
     pub(super) tokens: AccessTokens,
     pub(super) reloaded_at: Arc<AtomicI64>,
@@ -79,6 +81,7 @@ impl Sessions {
     pub async fn new(
         api_keys: ApiKeys,
         cursors: CursorKey,
+        sealer: Sealer,
         issuer: &str,
         limiter: RateLimiter,
     ) -> Result<Self> {
@@ -95,6 +98,7 @@ impl Sessions {
             limiter,
             cursors,
             api_keys,
+            sealer,
             keys,
             tokens,
             reloaded_at,
@@ -142,6 +146,7 @@ impl Sessions {
             id: Set(id),
             user_id: Set(verified.id),
             family_hash: Set(refresh.family_hash()),
+            secret_hash: Set(token_digest(refresh.session_secret().expose())),
             refresh_hash: Set(refresh.refresh_hash()),
             rotation_salt: Set(None),
             rotated_at: Set(None),
@@ -171,7 +176,8 @@ impl Sessions {
 
     /// Issues an access token and builds the response.
     fn login_response(&self, session: Uuid, user: user::Model, refresh: &RefreshToken) -> Result<Login> {
-        let grant = Grant { user: user.id, session, role: user.role.to_string() };
+        let (session_secret, role) = (refresh.session_secret(), user.role.to_string());
+        let grant = Grant { user: user.id, session, session_secret, role };
         let access = self.tokens.issue(&grant, self.clock.now());
         Ok(Login {
             access_token: access.map_err(|error| Error::Internal(error.to_string()))?.expose().clone().into(),
@@ -286,6 +292,8 @@ async fn rotate(
     match stored.check(presented, now) {
         RefreshCheck::Rotate(next, rotated) => {
             row.refresh_hash = Set(rotated.refresh_hash);
+            // A session from before access tokens had a secret has no hash.
+            row.secret_hash = Set(token_digest(next.session_secret().expose()));
             row.rotation_salt = Set(Some(rotated.rotation_salt.expose().clone()));
             row.rotated_at = Set(Some(rotated.rotated_at));
             row.last_used_at = Set(now);

@@ -25,6 +25,9 @@ const MAX_LENGTH: usize = 2048;
 pub struct Grant {
     pub user: Uuid,
     pub session: Uuid,
+    /// A secret of the session. The database contains only its hash, so a signing key and a copy of the database are not
+    /// enough to issue a token.
+    pub session_secret: Secret<String>,
     pub role: String,
 }
 
@@ -80,6 +83,7 @@ struct Claims {
     aud: String,
     sub: Uuid,
     sid: Uuid,
+    session_secret: String,
     role: String,
     iat: i64,
     exp: i64,
@@ -108,6 +112,7 @@ impl AccessTokens {
             aud: self.audience.clone(),
             sub: grant.user,
             sid: grant.session,
+            session_secret: grant.session_secret.expose().clone(),
             role: grant.role.clone(),
             iat,
             exp: iat.saturating_add(LIFETIME),
@@ -145,7 +150,12 @@ impl AccessTokens {
             return Err(TokenError::Expired);
         }
         Ok(VerifiedToken {
-            grant: Grant { user: claims.sub, session: claims.sid, role: claims.role },
+            grant: Grant {
+                user: claims.sub,
+                session: claims.sid,
+                session_secret: Secret::new(claims.session_secret),
+                role: claims.role,
+            },
             token: claims.jti,
             issued_at: claims.iat.saturating_mul(1000),
             expires_at: claims.exp.saturating_mul(1000),

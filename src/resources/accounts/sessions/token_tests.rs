@@ -23,7 +23,8 @@ fn fixture() -> Fixture {
 }
 
 fn grant() -> Grant {
-    Grant { user: Uuid::from_u128(1), session: Uuid::from_u128(2), role: "author".into() }
+    let session_secret = Secret::new("secret".to_owned());
+    Grant { user: Uuid::from_u128(1), session: Uuid::from_u128(2), session_secret, role: "author".into() }
 }
 
 fn b64(bytes: impl AsRef<[u8]>) -> String {
@@ -67,6 +68,7 @@ fn claims() -> Value {
     json!({
         "iss": "https://example.com", "aud": "tenon", "role": "author", "iat": now, "exp": now + LIFETIME,
         "sub": Uuid::from_u128(1), "sid": Uuid::from_u128(2), "jti": Uuid::from_u128(3),
+        "session_secret": "secret",
     })
 }
 
@@ -326,7 +328,7 @@ fn rejects_wrong_claims() {
         ("claims not JSON", raw("{"), Claims),
         ("claims and more", raw(&format!("{}x", claims())), Claims),
     ];
-    for required in ["iss", "aud", "sub", "sid", "role", "iat", "exp", "jti"] {
+    for required in ["iss", "aud", "sub", "sid", "session_secret", "role", "iat", "exp", "jti"] {
         table.push((required, claim(required, Value::Null), Claims));
     }
     assert_rejected(&tokens, &table);

@@ -5,6 +5,7 @@ mod dispatch;
 mod example;
 mod filter;
 mod scopes;
+mod sealed_secrets;
 mod secret;
 mod sender;
 mod service;
@@ -13,6 +14,7 @@ mod types;
 pub use api::{WebhookDeliveriesApi, WebhookEndpointsApi};
 pub use deliveries::PURGE_DELIVERIES_JOB;
 pub use filter::EventFilter;
+pub use sealed_secrets::reseal_webhook_secrets;
 pub use sender::{DELIVER_JOB, MAX_CONCURRENT_REQUESTS};
 pub use service::WebhookEndpoints;
 pub use types::{

@@ -13,12 +13,13 @@ use uuid::Uuid;
 
 use super::{
     deliveries::fail_pending,
+    sealed_secrets,
     secret::signatures,
     service::{WebhookEndpoints, load_for_update},
     types::{DeliveryState, DisabledReason, EndpointState, WebhookFormat},
 };
 use crate::{
-    domain::{secret::Secret, timestamp::Timestamp},
+    domain::timestamp::Timestamp,
     http::problem::{Error, Result},
     infra::{
         db::Tx,
@@ -143,13 +144,12 @@ impl WebhookEndpoints {
     async fn send(&self, target: endpoint::Model, row: &delivery::Model) -> Result<HttpResponse, String> {
         let now = self.clock.now();
         let previous = target.previous_secret.filter(|_| target.previous_secret_until > Some(now));
-        let secrets: Vec<_> = [Some(target.secret), previous]
-            .into_iter()
-            .flatten()
-            .map(|it| Secret::new(it.into_inner()))
-            .collect();
+        let open = |sealed| sealed_secrets::open(&self.sealer, target.id, &sealed);
+        let secrets: Option<Vec<_>> =
+            [Some(target.secret), previous].into_iter().flatten().map(open).collect();
         let (id, timestamp) = (row.event_id.to_string(), now / SECOND);
-        let Some(signature) = signatures(&secrets, &id, timestamp, &row.payload) else {
+        let signature = secrets.and_then(|secrets| signatures(&secrets, &id, timestamp, &row.payload));
+        let Some(signature) = signature else {
             let reason = "a stored secret of the endpoint is invalid: rotate the secret";
             tracing::error!(endpoint = %target.id, delivery = %row.id, reason, "cannot sign a webhook delivery");
             return Err(reason.to_owned());

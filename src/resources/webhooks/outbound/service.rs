@@ -1,6 +1,6 @@
 //! Webhook endpoint service: rules and queries. Only this folder writes `webhook_endpoints` and
 //! `webhook_deliveries`.
-use entity::webhook_endpoint as endpoint;
+use entity::{redacted::Redacted, webhook_endpoint as endpoint};
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, ModelTrait, PaginatorTrait, QueryFilter,
     QuerySelect, Set,
@@ -12,7 +12,7 @@ use super::{
     dispatch::lock_position,
     filter::{parse, serialize},
     scopes::{check_filters, check_new_url},
-    secret, sender,
+    sealed_secrets, secret, sender,
     types::{
         DisabledReason, EndpointDescription, EndpointState, IssuedWebhookEndpoint, WebhookEndpoint,
         WebhookEndpointInput, WebhookEndpointPatch, WebhookEndpointQuery,
@@ -33,6 +33,7 @@ use crate::{
         clock::Clock,
         db::{Db, Tx},
         http_client::HttpClient,
+        sealing::Sealer,
     },
     schema::ErrorCode,
 };
@@ -50,14 +51,22 @@ pub struct WebhookEndpoints {
     pub(super) clock: Clock,
     pub(super) cursors: CursorKey,
     pub(super) outgoing: HttpClient,
+    pub(super) sealer: Sealer,
     /// The `source` attribute of CloudEvents.
     pub(super) source: String,
 }
 
 impl WebhookEndpoints {
-    pub fn new(db: Db, clock: Clock, cursors: CursorKey, outgoing: HttpClient, source: String) -> Self {
+    pub fn new(
+        db: Db,
+        clock: Clock,
+        cursors: CursorKey,
+        sealer: Sealer,
+        outgoing: HttpClient,
+        source: String,
+    ) -> Self {
         let outgoing = HttpClient { timeouts: sender::TIMEOUTS, ..outgoing };
-        WebhookEndpoints { db, clock, cursors, outgoing, source }
+        WebhookEndpoints { db, clock, cursors, sealer, outgoing, source }
     }
 
     pub async fn list(&self, query: &WebhookEndpointQuery) -> Result<Page<WebhookEndpoint>> {
@@ -89,8 +98,8 @@ impl WebhookEndpoints {
     ) -> Result<IssuedWebhookEndpoint> {
         self.check_url(&new.url)?;
         check_filters(admin, &serialize(&new.events))?;
-        let (now, secret) = (self.clock.now(), secret::generate()?);
-        let signing_secret = secret.clone();
+        let (now, secret, id) = (self.clock.now(), secret::generate()?, Uuid::now_v7());
+        let sealed = sealed_secrets::seal(&self.sealer, id, &secret)?;
         let row = self
             .db
             .write(async move |tx: Tx| {
@@ -101,12 +110,12 @@ impl WebhookEndpoints {
                     )));
                 }
                 let row = endpoint::ActiveModel {
-                    id: Set(Uuid::now_v7()),
+                    id: Set(id),
                     url: Set(new.url.into()),
                     description: Set(new.description.and_then(non_empty)),
                     events: Set(serialize(&new.events)),
                     format: Set(new.format),
-                    secret: Set(signing_secret.expose().clone().into()),
+                    secret: Set(sealed),
                     previous_secret: Set(None),
                     previous_secret_until: Set(None),
                     state: Set(EndpointState::Enabled),
@@ -183,17 +192,19 @@ impl WebhookEndpoints {
         id: Id<WebhookEndpoint>,
     ) -> Result<IssuedWebhookEndpoint> {
         let (now, secret) = (self.clock.now(), secret::generate()?);
-        let (admin, signing_secret) = (admin.clone(), secret.clone());
+        let (admin, sealer) = (admin.clone(), self.sealer.clone());
+        let sealed = sealed_secrets::seal(&sealer, id.0, &secret)?;
         let rotated = self.db.write(async move |tx: Tx| {
             let current = load_for_update(&tx, id).await?;
             check_filters(&admin, &current.events)?;
-            // An invalid previous secret fails all deliveries.
-            let previous = Some(current.secret.clone()).filter(|secret| secret::is_valid(secret.expose()));
+            // A previous secret that cannot sign fails all deliveries.
+            let can_sign = |sealed: &Redacted| sealed_secrets::open(&sealer, id.0, sealed).is_some();
+            let previous = Some(current.secret.clone()).filter(can_sign);
             let version = current.version;
             let mut row = current.into_active_model();
             row.previous_secret_until = Set(previous.is_some().then_some(now + OVERLAP));
             row.previous_secret = Set(previous);
-            row.secret = Set(signing_secret.expose().clone().into());
+            row.secret = Set(sealed);
             row.version = Set(version + 1);
             row.updated_at = Set(now);
             Ok::<_, Error>(row.update(&*tx).await?)

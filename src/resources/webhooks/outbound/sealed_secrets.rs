@@ -1,0 +1,58 @@
+//! The secrets of endpoints in the database: sealed, because they are needed to sign.
+use entity::{redacted::Redacted, webhook_endpoint as endpoint};
+use sea_orm::{ActiveModelTrait, EntityTrait, IntoActiveModel, Set};
+use uuid::Uuid;
+
+use super::secret;
+use crate::{
+    domain::secret::Secret,
+    http::problem::Result,
+    infra::{db::Tx, sealing::Sealer},
+    resources::shared::secrets,
+};
+
+/// A rotation moves the secret to the column of the previous secret, so both have one context.
+fn context(id: Uuid) -> String {
+    format!("webhook_endpoints/{id}")
+}
+
+/// Seals the secret of an endpoint.
+pub fn seal(sealer: &Sealer, id: Uuid, secret: &Secret<String>) -> Result<Redacted> {
+    secrets::seal(sealer, &context(id), secret.expose())
+}
+
+/// Opens a secret of an endpoint. Returns `None` if it cannot sign.
+pub fn open(sealer: &Sealer, id: Uuid, sealed: &Redacted) -> Option<Secret<String>> {
+    let opened = match secrets::open(sealer, &context(id), sealed) {
+        Ok(opened) => String::from_utf8(opened.expose().clone()).ok(),
+        Err(error) => {
+            tracing::error!(endpoint = %id, %error, "cannot open the secret of a webhook endpoint");
+            None
+        }
+    };
+    opened.filter(|text| secret::is_valid(text)).map(Secret::new)
+}
+
+/// Seals the secrets of all endpoints with the current key. Returns the number of rows changed.
+pub async fn reseal_webhook_secrets(tx: &Tx, sealer: &Sealer) -> Result<usize> {
+    let mut changed = 0;
+    for row in endpoint::Entity::find().all(&**tx).await? {
+        let context = context(row.id);
+        let current = secrets::reseal(sealer, &context, &row.secret)?;
+        let previous = row.previous_secret.as_ref().map(|sealed| secrets::reseal(sealer, &context, sealed));
+        let previous = previous.transpose()?.flatten();
+        if current.is_none() && previous.is_none() {
+            continue;
+        }
+        let mut row = row.into_active_model();
+        if let Some(current) = current {
+            row.secret = Set(current);
+        }
+        if let Some(previous) = previous {
+            row.previous_secret = Set(Some(previous));
+        }
+        row.update(&**tx).await?;
+        changed += 1;
+    }
+    Ok(changed)
+}

@@ -1,0 +1,225 @@
+//! Secrets in the database: sealed with a key that is not in the database.
+use std::{fs, path::PathBuf, sync::Arc};
+
+use entity::{redacted::Redacted, secret, session, signing_key, webhook_endpoint};
+use sea_orm::{ActiveModelTrait, EntityTrait, Set};
+use serde_json::json;
+use tenon::{
+    app::App,
+    config::Config,
+    domain::secret::{Secret, random_token},
+    http::auth::Role,
+    infra::{
+        db::Tx,
+        sealing::{Sealer, SecretKeys, key_id, read_key_file},
+    },
+    resources::accounts::sessions::{
+        keys::{SigningKey, SigningKeys},
+        refresh_token::RefreshToken,
+        token::{AccessTokens, Grant},
+    },
+};
+use uuid::Uuid;
+
+use crate::{
+    commands::Sandbox,
+    support::{Api, PASSWORD, SECRET_KEY},
+    webhook_receiver::Receiver,
+};
+
+/// Returns all sealed columns of the database.
+async fn sealed_values(api: &Api) -> Vec<String> {
+    let db = api.app.db.read();
+    let secrets = secret::Entity::find().all(db).await.expect("the rows");
+    let keys = signing_key::Entity::find().all(db).await.expect("the rows");
+    let endpoints = webhook_endpoint::Entity::find().all(db).await.expect("the rows");
+    assert!(!secrets.is_empty() && !keys.is_empty());
+    let endpoints = endpoints.into_iter().flat_map(|row| [Some(row.secret), row.previous_secret]).flatten();
+    let secrets = secrets.into_iter().map(|row| row.value);
+    let values = secrets.chain(keys.into_iter().map(|row| row.private_key)).chain(endpoints);
+    values.map(Redacted::into_inner).collect()
+}
+
+async fn create_endpoint(api: &Api) -> (String, String) {
+    let admin = api.sign_in(Role::Admin).await;
+    let receiver = Receiver::start().await;
+    let body = json!({ "url": receiver.url, "events": ["posts"] });
+    let created = admin.post("/api/webhook-endpoints", body).await.is(201);
+    let text = |name: &str| created.body[name].as_str().expect("a string").to_owned();
+    (text("id"), text("secret"))
+}
+
+/// Starts the services on the database of `api` with these settings.
+async fn start_again(api: &Api, settings: &[(&'static str, &str)]) -> Result<App, String> {
+    let flags: Vec<_> = settings.iter().map(|(name, value)| (*name, Some((*value).to_owned()))).collect();
+    let config = Config::read(&flags).expect("the settings are valid");
+    let (db, clock) = (api.app.db.clone(), api.clock.clone());
+    App::new(db, clock, &config, tenon::api::operation_paths()).await.map_err(|error| error.to_string())
+}
+
+#[api_test]
+async fn the_database_contains_no_usable_secret() {
+    let api = Api::with(&[("allow_private_networks", "on")]).await;
+    let (id, secret) = create_endpoint(&api).await;
+    let admin = api.sign_in(Role::Admin).await;
+    let rotated = admin.post_empty(&format!("/api/webhook-endpoints/{id}/rotate-secret")).await.is(200);
+    for value in sealed_values(&api).await {
+        assert!(key_id(&value).is_some(), "{value}");
+        assert!(
+            ![&secret, rotated.body["secret"].as_str().expect("a secret")]
+                .iter()
+                .any(|it| value.contains(*it))
+        );
+    }
+    let sealer = Sealer::new(SecretKeys::parse(SECRET_KEY).expect("a key"), None);
+    let row = webhook_endpoint::Entity::find().one(api.app.db.read()).await.expect("found").expect("a row");
+    let previous = row.previous_secret.expect("the rotated secret");
+    let opened = sealer.open(&format!("webhook_endpoints/{id}"), previous.expose()).expect("opens");
+    assert_eq!(opened.expose(), secret.as_bytes());
+}
+
+#[api_test]
+async fn a_signing_key_and_the_row_of_a_session_are_not_enough_for_a_token() {
+    let api = Api::start().await;
+    let email = api.user(Role::Admin, "Admin").await;
+    let credentials = json!({ "email": email, "password": PASSWORD });
+    let login = api.post("/api/auth/login", credentials).await.is(200).body;
+    let refresh = RefreshToken::parse(login["refreshToken"].as_str().expect("a token")).expect("valid");
+    let row = signing_key::Entity::find().one(api.app.db.read()).await.expect("found").expect("a row");
+    let sealer = Sealer::new(SecretKeys::parse(SECRET_KEY).expect("a key"), None);
+    let opened =
+        sealer.open(&format!("signing_keys/{}", row.kid), row.private_key.expose()).expect("the key opens");
+    let decode = |text: &[u8]| {
+        base64::Engine::decode(&base64::engine::general_purpose::STANDARD, text).expect("base64")
+    };
+    let keys = Arc::new(SigningKeys::default());
+    let key = SigningKey {
+        kid: row.kid,
+        pkcs8: Secret::new(decode(opened.expose())),
+        public: decode(row.public_key.as_bytes()),
+        created_at: row.created_at,
+        active_at: row.active_at,
+        expires_at: row.expires_at,
+    };
+    keys.replace([key]).expect("a valid key");
+    let session = session::Entity::find().one(api.app.db.read()).await.expect("found").expect("a session");
+    let tokens = AccessTokens::new("tenon", "tenon", keys);
+    let authenticate = async |session_secret: Secret<String>| {
+        let (user, session, role) = (session.user_id, session.id, "admin".to_owned());
+        let token = tokens.issue(&Grant { user, session, session_secret, role }, api.clock.now());
+        api.app.sessions.authenticate_bearer(token.expect("a token").expose()).await.is_ok()
+    };
+    for guess in [&session.secret_hash, &session.family_hash, random_token().expose(), ""] {
+        assert!(!authenticate(Secret::new(guess.to_owned())).await, "{guess}");
+    }
+    assert!(authenticate(refresh.session_secret()).await, "only the secret was wrong");
+}
+
+#[api_test]
+async fn a_session_without_a_secret_gets_one_with_its_next_access_token() {
+    let api = Api::start().await;
+    let (email, reader) = (api.user(Role::Reader, "Reader").await, api.clone());
+    let credentials = json!({ "email": email, "password": PASSWORD });
+    let login = reader.post("/api/auth/login", credentials).await.is(200).body;
+    let forget = async move |tx: Tx| {
+        let update = session::Entity::update_many()
+            .col_expr(session::Column::SecretHash, sea_orm::sea_query::Expr::value(""));
+        update.exec(&*tx).await
+    };
+    api.app.db.write(forget).await.expect("written");
+    let text = |value: &serde_json::Value| value.as_str().expect("a string").to_owned();
+    let authenticate = async |token: String| api.app.sessions.authenticate_bearer(&token).await.is_ok();
+    assert!(!authenticate(text(&login["accessToken"])).await);
+    let refresh = json!({ "refreshToken": login["refreshToken"] });
+    let refreshed = reader.post("/api/auth/refresh", refresh).await.is(200).body;
+    assert!(authenticate(text(&refreshed["accessToken"])).await);
+}
+
+#[api_test]
+async fn seals_the_secrets_of_an_earlier_version_at_the_start() {
+    let api = Api::start().await;
+    let cursor = api.app.db.read();
+    let row = secret::Entity::find_by_id("cursors").one(cursor).await.expect("found").expect("a row");
+    let sealer = Sealer::new(SecretKeys::parse(SECRET_KEY).expect("a key"), None);
+    let opened = sealer.open("secrets/cursors", row.value.expose()).expect("opens").expose().clone();
+    let plain = String::from_utf8(opened).expect("text");
+    let (name, value) = (row.name.clone(), plain.clone());
+    let unseal = async move |tx: Tx| {
+        secret::ActiveModel { name: Set(name), value: Set(value.into()) }.update(&*tx).await
+    };
+    api.app.db.write(unseal).await.expect("written");
+    start_again(&api, &[("secret_key", SECRET_KEY)]).await.expect("the services start");
+    for value in sealed_values(&api).await {
+        assert!(sealer.is_current(&value) && !value.contains(&plain), "{value}");
+    }
+}
+
+#[api_test]
+async fn the_start_fails_with_another_secret_key() {
+    let api = Api::start().await;
+    let other = SecretKeys::generate().expect("a key");
+    let known = SecretKeys::parse(SECRET_KEY).expect("a key").ids();
+    let key = other.to_file().expose().trim().to_owned();
+    let error = start_again(&api, &[("secret_key", &key)]).await.err().expect("an error");
+    assert!(
+        error.contains(&known) && error.contains(&other.ids()) && error.contains("secret_key_file"),
+        "{error}"
+    );
+    let missing = std::env::temp_dir().join(format!("tenon-{}.key", Uuid::now_v7())).display().to_string();
+    let error = start_again(&api, &[("secret_key_file", &missing)]).await.err().expect("an error");
+    assert!(
+        error.contains(&missing) && error.contains(&known) && error.contains("restore this file"),
+        "{error}"
+    );
+    assert!(!PathBuf::from(missing).exists());
+    start_again(&api, &[("secret_key", &format!("{key} {SECRET_KEY}"))]).await.expect("the services start");
+    assert!(sealed_values(&api).await.iter().all(|value| key_id(value) == Some(&other.ids())));
+}
+
+#[api_test]
+async fn the_key_is_rotated_while_the_service_runs() {
+    let sandbox = Sandbox::new();
+    let file = sandbox.0.join("secret.key");
+    let path = file.display().to_string();
+    let settings = [("secret_key", ""), ("secret_key_file", &path), ("allow_private_networks", "on")];
+    let api = Api::with(&settings).await;
+    let (first, secret) = create_endpoint(&api).await;
+    let old = read_key_file(&file).expect("the key file was created");
+    let url = api.database_url.clone();
+    let variables = [("TENON_SECRET_KEY_FILE", path.as_str()), ("TENON_DATABASE_URL", url.as_str())];
+    let rotate = || sandbox.run(&variables, "", &["secret-key", "rotate"]).succeeds();
+    let output = rotate();
+    let new = read_key_file(&file).expect("the key file");
+    assert!(output.stdout.contains(&new.first().ids()) && new.ids() != old.ids(), "{output:?}");
+    assert!(new.ids().ends_with(&old.ids()), "the previous key still opens");
+    // The running service opens the new values, and seals with the new key.
+    api.app.sessions.rotate_keys().await.expect("the signing keys open");
+    let (second, _) = create_endpoint(&api).await;
+    assert_ne!(first, second);
+    assert!(sealed_values(&api).await.iter().all(|value| key_id(value) == Some(&new.first().ids())));
+    rotate();
+    assert!(!read_key_file(&file).expect("the key file").ids().contains(&old.ids()));
+    let sealer = Sealer::new(read_key_file(&file).expect("the key file"), None);
+    let rows = webhook_endpoint::Entity::find_by_id(first.parse::<Uuid>().expect("an id"));
+    let row = rows.one(api.app.db.read()).await.expect("found").expect("a row");
+    let opened = sealer.open(&format!("webhook_endpoints/{first}"), row.secret.expose()).expect("opens");
+    assert_eq!(opened.expose(), secret.as_bytes());
+}
+
+#[api_test]
+fn the_data_folder_is_private() {
+    use std::os::unix::fs::PermissionsExt;
+    let sandbox = Sandbox::new();
+    let mode = |name: &str| {
+        fs::metadata(sandbox.0.join("data").join(name)).expect("a file").permissions().mode() & 0o777
+    };
+    let list = ["user", "create", "--email", "ada@acme.test", "--name", "Ada", "--role", "admin"];
+    sandbox.run(&[], PASSWORD, &[&list[..], &["--password-stdin"]].concat()).succeeds();
+    assert_eq!((mode("tenon.db"), mode("secret.key"), mode("")), (0o600, 0o600, 0o700));
+    for name in ["tenon.db", "secret.key"] {
+        let path = sandbox.0.join("data").join(name);
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).expect("changed");
+    }
+    sandbox.run(&[], PASSWORD, &[&list[..], &["--password-stdin"]].concat()).succeeds();
+    assert_eq!((mode("tenon.db"), mode("secret.key")), (0o600, 0o600));
+}
