@@ -27,7 +27,7 @@ impl Clock {
 
     pub fn now(&self) -> i64 {
         match self {
-            Clock::System => chrono::Utc::now().timestamp_millis(),
+            Clock::System => system_time().as_millis() as i64,
             Clock::Fixed(now) => now.load(Ordering::SeqCst),
         }
     }

@@ -26,27 +26,6 @@ const HIT: HeaderValue = HeaderValue::from_static("tenon; hit");
 const MISS: HeaderValue = HeaderValue::from_static("tenon; fwd=miss");
 const STORED: HeaderValue = HeaderValue::from_static("tenon; fwd=miss; stored");
 
-/// A response from the cache, complete with the headers of this request.
-pub struct HitResponse {
-    status: StatusCode,
-    headers: HeaderMap,
-    body: Bytes,
-}
-
-impl HitResponse {
-    pub fn into_parts(self) -> (StatusCode, HeaderMap, Bytes) {
-        (self.status, self.headers, self.body)
-    }
-}
-
-impl From<HitResponse> for Response {
-    fn from(hit: HitResponse) -> Self {
-        let mut response = Response::builder().status(hit.status).body(hit.body);
-        *response.headers_mut() = hit.headers;
-        response
-    }
-}
-
 /// The cache key and the caller of a request.
 struct Lookup<'a> {
     key: KeyRef<'a>,
@@ -69,7 +48,7 @@ impl HttpService {
         headers: &HeaderMap,
         peer: Option<IpAddr>,
         id: &RequestId,
-    ) -> Option<HitResponse> {
+    ) -> Option<hyper::Response<Bytes>> {
         let start = Instant::now();
         let Lookup { key, caller } = self.lookup(method, uri, headers)?;
         let response = self.dispatcher.cache.get(key)?;
@@ -88,7 +67,7 @@ impl HttpService {
         peer: Option<IpAddr>,
         id: &RequestId,
         start: Instant,
-    ) -> Option<HitResponse> {
+    ) -> Option<hyper::Response<Bytes>> {
         let operation = self.dispatcher.cached_operation(cached.path_item)?;
         operation.check_access(caller.as_deref()).ok()?;
         if !accept::acceptable(headers, &operation.produces) {
@@ -105,14 +84,15 @@ impl HttpService {
         if let Some((user, class)) = rate_limit {
             self.rate_limits.check(user, &client, class, self.clock.now()).ok()?;
         }
-        let (status, mut response_headers, body) = cached.parts(modified);
+        let mut response = cached.response(modified);
+        let (status, response_headers) = (response.status(), response.headers_mut());
         if self.dispatcher.cache.shows_status {
             response_headers.insert(CACHE_STATUS, HIT);
         }
         let logged = LoggedRequest { id, method: Some(method), path: uri.path(), client: client.ip, start };
-        self.finish_for_client(&mut response_headers, headers, &Finish { id, client, rate_limit });
+        self.finish_for_client(response_headers, headers, &Finish { id, client, rate_limit });
         self.access_log.hit(&logged, operation.declared.id, user, status);
-        Some(HitResponse { status, headers: response_headers, body })
+        Some(response)
     }
 
     /// Returns the key of a request and its caller. `None` if the cache cannot serve the request.

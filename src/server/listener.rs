@@ -1,7 +1,7 @@
 //! Accepts connections and runs hyper on them, with limits on every resource that a client can consume.
 use std::{
     convert::Infallible,
-    future::{Future, poll_fn},
+    future::{Future, poll_fn, ready},
     io,
     net::{IpAddr, SocketAddr},
     sync::Arc,
@@ -9,6 +9,7 @@ use std::{
 };
 
 use bytes::Bytes;
+use futures_util::future::Either;
 use http_body_util::combinators::BoxBody;
 use hyper::{
     body::{Body as _, Incoming},
@@ -20,7 +21,7 @@ use hyper_util::{
 };
 use poem::{
     Request, Response,
-    http::{HeaderMap, Method, StatusCode, Uri, Version, header::CONTENT_ENCODING},
+    http::{HeaderMap, Method, Uri, Version, header::CONTENT_ENCODING},
 };
 use tokio::{
     net::{TcpListener, TcpSocket, TcpStream},
@@ -54,7 +55,7 @@ pub trait Handler: Send + Sync + 'static {
         headers: &HeaderMap,
         peer: IpAddr,
         id: &RequestId,
-    ) -> Option<(StatusCode, HeaderMap, Bytes)> {
+    ) -> Option<hyper::Response<Bytes>> {
         let _ = (method, uri, headers, peer, id);
         None
     }
@@ -219,8 +220,19 @@ impl<H: Handler> Server<H> {
         let timers = ConnectionTimers::new(&self.limits, permit.trusted);
         let (server, shared) = (self.clone(), timers.clone());
         let service = service_fn(move |request: hyper::Request<Incoming>| {
-            let (server, permit, exchange) = (server.clone(), permit.clone(), Exchange::start(&shared));
-            async move { Ok::<_, Infallible>(server.respond(request, exchange, permit, (local, peer)).await) }
+            let (exchange, id) = (Exchange::start(&shared), RequestId::new(request.headers()));
+            let rejection = exchange.0.rejection();
+            if rejection.is_none()
+                && let Some(hit) = server.cached(&request, peer.ip(), &id)
+            {
+                return Either::Left(ready(Ok(hit.map(|body| ResponseBody::shared(body, exchange)))));
+            }
+            let (server, permit) = (server.clone(), permit.clone());
+            // In a box, because hyper moves the future, which would copy kilobytes for each hit too.
+            Either::Right(Box::pin(async move {
+                let respond = server.respond(request, (exchange, rejection, id), permit, (local, peer));
+                Ok::<_, Infallible>(respond.await)
+            }))
         });
         let socket = TokioIo::new(Socket::new(stream, timers.clone(), self.limits.clone()));
         let mut connection = std::pin::pin!(self.builder.serve_connection(socket, service));
@@ -265,7 +277,7 @@ impl<H: Handler> Server<H> {
         request: &hyper::Request<Incoming>,
         peer: IpAddr,
         id: &RequestId,
-    ) -> Option<(StatusCode, HeaderMap, Bytes)> {
+    ) -> Option<hyper::Response<Bytes>> {
         let headers = request.headers();
         let is_plain = request.version() != Version::HTTP_2
             && request.body().is_end_stream()
@@ -284,20 +296,10 @@ impl<H: Handler> Server<H> {
     async fn respond(
         &self,
         request: hyper::Request<Incoming>,
-        exchange: Exchange,
+        (exchange, rejection, id): (Exchange, Option<Rejection>, RequestId),
         permit: Arc<Permit>,
         (local, peer): (SocketAddr, SocketAddr),
     ) -> hyper::Response<ResponseBody> {
-        let rejection = exchange.0.rejection();
-        let id = RequestId::new(request.headers());
-        if rejection.is_none()
-            && let Some(response) = self.cached(&request, peer.ip(), &id)
-        {
-            let (status, headers, body) = response;
-            let mut response = hyper::Response::new(ResponseBody::shared(body, exchange));
-            (*response.status_mut(), *response.headers_mut()) = (status, headers);
-            return response;
-        }
         let client = self.handler.client_ip(peer.ip(), request.headers());
         let line = match &rejection {
             // The request is the placeholder for one whose head is invalid.

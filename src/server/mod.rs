@@ -57,7 +57,7 @@ use crate::{
     infra::clock::Clock,
 };
 use access_log::{PendingRequest, RequestLine};
-use cache_hit::{CacheRequest, HitResponse};
+use cache_hit::CacheRequest;
 use client_address::ClientAddress;
 use dispatch::RequestInfo;
 use failure::Failure;
@@ -102,7 +102,11 @@ impl HttpService {
                 let parts = (&method, &uri, &request_headers);
                 if let Some(response) = self.respond_with_hit(&hit, parts, peer, &id, start) {
                     pending.discard();
-                    return response.into();
+                    let (head, body) = response.into_parts();
+                    let mut response = Response::from(body);
+                    response.set_status(head.status);
+                    *response.headers_mut() = head.headers;
+                    return response;
                 }
                 None
             }
@@ -258,8 +262,8 @@ impl listener::Handler for HttpService {
         headers: &HeaderMap,
         peer: IpAddr,
         id: &RequestId,
-    ) -> Option<(StatusCode, HeaderMap, Bytes)> {
-        self.cached_response(method, uri, headers, Some(peer), id).map(HitResponse::into_parts)
+    ) -> Option<hyper::Response<Bytes>> {
+        self.cached_response(method, uri, headers, Some(peer), id)
     }
 
     fn client_ip(&self, peer: IpAddr, headers: &HeaderMap) -> Option<IpAddr> {

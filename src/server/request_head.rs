@@ -115,9 +115,11 @@ fn request_line(line: &[u8]) -> Result<bool, Rejection> {
         || has_scheme(b"https://")
         || (target == b"*" && method == b"OPTIONS");
     let printable = target.iter().all(|byte| byte.is_ascii_graphic() && *byte != b'#');
+    // Most targets need no second parse.
+    let is_plain = || target.starts_with(b"/") && target.iter().all(|byte| PLAIN[usize::from(*byte)]);
     let valid_method =
         method.iter().all(|byte| is_token(*byte)) && !method.is_empty() && method != b"CONNECT";
-    if !(valid_method && valid_target && printable && Uri::try_from(target).is_ok()) {
+    if !(valid_method && valid_target && printable && (is_plain() || Uri::try_from(target).is_ok())) {
         return Err(BAD);
     }
     match version {
@@ -178,7 +180,27 @@ fn parse_length(value: &[u8]) -> Result<u64, Rejection> {
 }
 
 fn is_token(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
+    const TOKEN: [bool; 256] = alphanumeric_or(b"!#$%&'*+-.^_`|~");
+    TOKEN[usize::from(byte)]
+}
+
+/// The characters that are valid anywhere in a path and a query.
+const PLAIN: [bool; 256] = alphanumeric_or(b"-._~/?%!$&'()*+,;=:@");
+
+/// Returns a table of the bytes that are ASCII letters, digits or one of `others`.
+const fn alphanumeric_or(others: &[u8]) -> [bool; 256] {
+    let mut table = [false; 256];
+    let mut byte = 0;
+    while byte < 128 {
+        table[byte] = (byte as u8).is_ascii_alphanumeric();
+        byte += 1;
+    }
+    let mut index = 0;
+    while index < others.len() {
+        table[others[index] as usize] = true;
+        index += 1;
+    }
+    table
 }
 
 /// An iterator over lines that end with CRLF. A lone CR or LF remains in its line, where it is rejected as an

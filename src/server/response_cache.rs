@@ -167,12 +167,15 @@ impl CachedResponse {
         }
     }
 
-    /// Returns the status, headers and body of the response, or of the 304 for a client with a current copy.
-    pub fn parts(&self, modified: bool) -> (StatusCode, HeaderMap, Bytes) {
-        match self.not_modified.as_ref().filter(|_| !modified) {
+    /// Returns the response, or the 304 for a client with a current copy.
+    pub fn response(&self, modified: bool) -> hyper::Response<Bytes> {
+        let (status, headers, body) = match self.not_modified.as_ref().filter(|_| !modified) {
             Some(headers) => (StatusCode::NOT_MODIFIED, headers.clone(), Bytes::new()),
             None => (StatusCode::OK, self.headers.clone(), self.body.clone()),
-        }
+        };
+        let mut response = hyper::Response::new(body);
+        (*response.status_mut(), *response.headers_mut()) = (status, headers);
+        response
     }
 }
 

@@ -170,12 +170,15 @@ impl Socket {
     }
 
     /// Reads the next head. While a request is in progress, at most one buffer is read, to notice that the
-    /// client has disconnected; pipelined bytes stay in the kernel (backpressure). The end of the request
-    /// wakes this task.
+    /// client has disconnected; pipelined bytes stay in the kernel (backpressure).
+    ///
+    /// The next bytes of the stream wake this task. Only if bytes are buffered already, the end of the request
+    /// must wake it. Otherwise every request would poll the connection once more.
     fn poll_head(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Option<Stage>>> {
         loop {
-            if self.timers.is_busy(cx) {
-                if !self.buffer.is_empty() {
+            let is_buffered = !self.buffer.is_empty();
+            if self.timers.is_busy(is_buffered.then_some(&*cx)) {
+                if is_buffered {
                     return Poll::Pending;
                 }
             } else if let Some(stage) = self.next_stage() {

@@ -111,12 +111,12 @@ impl ConnectionTimers {
         self.state().head_late
     }
 
-    /// Returns whether a request is in progress. If so, the completion of the request wakes the task of `cx`,
-    /// which then reads the next head.
-    pub fn is_busy(&self, cx: &Context<'_>) -> bool {
+    /// Returns whether a request is in progress. If so, its completion wakes the task of `reader`, which then
+    /// reads the next head.
+    pub fn is_busy(&self, reader: Option<&Context<'_>>) -> bool {
         let mut state = self.state();
         let busy = state.requests > 0;
-        state.reader = busy.then(|| cx.waker().clone());
+        state.reader = reader.filter(|_| busy).map(|cx| cx.waker().clone());
         busy
     }
 
