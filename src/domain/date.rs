@@ -21,9 +21,9 @@ fn parse_date(text: &str) -> Result<NaiveDate, InvalidDate> {
     if text.len() != 10 || !text.bytes().enumerate().all(is_expected) {
         return Err(InvalidDate);
     }
-    let date = NaiveDate::parse_from_str(text, "%Y-%m-%d").map_err(|_| InvalidDate)?;
-    let in_range = u16::try_from(date.year()).is_ok_and(|year| SUPPORTED_YEARS.contains(&year));
-    in_range.then_some(date).ok_or(InvalidDate)
+    let number = |range: std::ops::Range<usize>| text[range].parse::<u16>().map_err(|_| InvalidDate);
+    let year = Some(number(0..4)?).filter(|year| SUPPORTED_YEARS.contains(year)).ok_or(InvalidDate)?;
+    NaiveDate::from_ymd_opt(year.into(), number(5..7)?.into(), number(8..10)?.into()).ok_or(InvalidDate)
 }
 
 /// A calendar date from 1900-01-01 to 2199-12-31.
@@ -39,7 +39,8 @@ impl FromStr for Date {
 
 impl fmt::Display for Date {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.0.format("%Y-%m-%d"))
+        // ISO 8601, `YYYY-MM-DD` for these years.
+        self.0.fmt(f)
     }
 }
 

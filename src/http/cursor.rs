@@ -211,7 +211,7 @@ impl PageQuery<'_> {
     }
 
     /// Removes the additional row and creates the pagination object.
-    fn finish<R>(
+    pub fn finish<R>(
         &self,
         rows: &mut Vec<R>,
         total: Option<i64>,

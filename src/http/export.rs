@@ -27,7 +27,8 @@ pub struct Column<T: 'static> {
     /// The field name that selects this column in the `fields` parameter.
     pub field: &'static str,
     pub description: &'static str,
-    pub value: fn(&T) -> Cow<'_, str>,
+    /// Appends the text of the cell.
+    pub write: fn(&T, &mut String),
 }
 
 /// A type that is exported as rows of a CSV table.
@@ -63,9 +64,12 @@ impl<T: CsvTable> CsvOptions<T> {
     fn body(&self, batch: &[T]) -> Result<Bytes, csv::Error> {
         let mut bytes = Vec::with_capacity(batch.len() * 160);
         let mut writer = csv_writer(&mut bytes);
+        let mut cell = String::new();
         for entry in batch {
             for column in &self.columns {
-                writer.write_field(escape_formula((column.value)(entry)).as_bytes())?;
+                cell.clear();
+                (column.write)(entry, &mut cell);
+                writer.write_field(escape_formula(&cell).as_bytes())?;
             }
             writer.write_record(None::<&[u8]>)?;
         }
@@ -86,14 +90,12 @@ const SEPARATORS: [char; 4] = [';', '\t', '\r', '\n'];
 /// Spreadsheet programs evaluate a cell that begins with one of [`FORMULA_PREFIXES`], or with a tab or a line
 /// break. Some of them also split cells at a semicolon, a tab or a line break, so formulas are escaped after
 /// these too.
-fn escape_formula(cell: Cow<'_, str>) -> Cow<'_, str> {
+fn escape_formula(cell: &str) -> Cow<'_, str> {
     let is_separator = |c: char| SEPARATORS[1..].contains(&c);
     let starts_formula = cell.starts_with(FORMULA_PREFIXES) || cell.starts_with(is_separator);
-    let pairs = || cell.chars().zip(cell.chars().skip(1));
-    if !starts_formula
-        && !pairs().any(|(c, next)| SEPARATORS.contains(&c) && FORMULA_PREFIXES.contains(&next))
-    {
-        return cell;
+    // Most cells have no separator.
+    if !starts_formula && !cell.bytes().any(|byte| SEPARATORS.contains(&char::from(byte))) {
+        return Cow::Borrowed(cell);
     }
     let mut escaped = String::with_capacity(cell.len() + 2);
     if starts_formula {
@@ -196,9 +198,19 @@ mod tests {
 
     impl CsvTable for Line {
         const COLUMNS: &'static [Column<Line>] = &[
-            Column { name: "a", field: "a", description: "", value: |line| Cow::Borrowed(&line.0[0]) },
-            Column { name: "b.c", field: "b", description: "", value: |line| Cow::Borrowed(&line.0[1]) },
-            Column { name: "b.d", field: "b", description: "", value: |line| Cow::Borrowed(&line.0[2]) },
+            Column { name: "a", field: "a", description: "", write: |line, cell| cell.push_str(&line.0[0]) },
+            Column {
+                name: "b.c",
+                field: "b",
+                description: "",
+                write: |line, cell| cell.push_str(&line.0[1]),
+            },
+            Column {
+                name: "b.d",
+                field: "b",
+                description: "",
+                write: |line, cell| cell.push_str(&line.0[2]),
+            },
         ];
         const EXAMPLE: &'static str = "";
     }

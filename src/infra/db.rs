@@ -25,6 +25,7 @@ use super::{
     notify::ChangeNotifier,
     private_files,
     query_log::{QueryObserver, observe},
+    rows::{FetchRows, FromRow, decode_all},
     sqlite,
     transaction::{self, OpenTransaction, already_ended},
     writer::Writer,
@@ -335,6 +336,15 @@ impl ConnectionTrait for ReadConnection {
         match self {
             ReadConnection::Sqlite(readers) => readers.query_all_raw(statement).await,
             ReadConnection::Postgres(pool) => pool.query_all_raw(statement).await,
+        }
+    }
+}
+
+impl FetchRows for ReadConnection {
+    async fn fetch_rows<R: FromRow + Send + 'static>(&self, query: Statement) -> Result<Vec<R>, DbErr> {
+        match self {
+            ReadConnection::Sqlite(readers) => readers.fetch(query).await,
+            ReadConnection::Postgres(pool) => decode_all(&pool.query_all_raw(query).await?),
         }
     }
 }

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use parking_lot::Mutex;
 use sea_orm::{
     AccessMode, ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, EntityTrait,
-    FromQueryResult, QueryTrait, Select, Statement, TransactionTrait,
+    QueryTrait, Select, Statement, TransactionTrait,
 };
 use tokio::sync::mpsc;
 use tracing::Instrument;
@@ -13,6 +13,7 @@ use uuid::Uuid;
 
 use super::{
     db_error::{TOO_LONG, custom_error},
+    rows::{FromRow, RowReader, decode_all},
     sqlite,
 };
 
@@ -93,7 +94,7 @@ impl Export {
     pub fn rows<E, R>(self, query: Select<E>) -> RowBatches<R>
     where
         E: EntityTrait,
-        R: FromQueryResult + Send + 'static,
+        R: FromRow + Send + 'static,
     {
         let (sender, batches) = mpsc::channel(PREFETCHED_BATCHES);
         let Export { source, permit } = self;
@@ -129,7 +130,7 @@ impl Export {
 }
 
 /// Reads through a cursor: dropping a plain query on PostgreSQL would read all of its remaining rows first.
-async fn read_cursor<R: FromQueryResult>(
+async fn read_cursor<R: FromRow>(
     open: &DatabaseTransaction,
     select: Statement,
     sender: &Sender<R>,
@@ -141,8 +142,7 @@ async fn read_cursor<R: FromQueryResult>(
     loop {
         let rows = open.query_all_raw(Statement::from_string(DbBackend::Postgres, fetch.as_str())).await?;
         let last = rows.len() < BATCH;
-        let rows = rows.iter().map(|row| R::from_query_result(row, "")).collect();
-        if sender.send(rows).await.is_err() || last {
+        if sender.send(decode_all(&rows)).await.is_err() || last {
             return Ok(());
         }
     }
@@ -150,7 +150,7 @@ async fn read_cursor<R: FromQueryResult>(
 
 /// Reads on a connection and a thread of its own, because an export is slow: SQLite computes each row when it is
 /// fetched. Dropping the future interrupts the query.
-async fn read_file<R: FromQueryResult + Send + 'static>(
+async fn read_file<R: FromRow + Send + 'static>(
     database: sqlite::Database,
     select: Statement,
     sender: Sender<R>,
@@ -160,18 +160,10 @@ async fn read_file<R: FromQueryResult + Send + 'static>(
         connection.interrupt_if(move || cancellation.is_cancelled())?;
         let mut batch = Vec::with_capacity(BATCH);
         let send = |batch: Vec<R>| sender.blocking_send(Ok(batch)).is_ok();
-        let mut failed = Ok(());
         connection.for_each_row(&select, |row| {
-            match R::from_query_result(&row.into(), "") {
-                Ok(row) => batch.push(row),
-                Err(error) => {
-                    failed = Err(error);
-                    return false;
-                }
-            }
-            batch.len() < BATCH || send(std::mem::replace(&mut batch, Vec::with_capacity(BATCH)))
+            batch.push(R::from_row(&mut RowReader::sqlite(row))?);
+            Ok(batch.len() < BATCH || send(std::mem::replace(&mut batch, Vec::with_capacity(BATCH))))
         })?;
-        failed?;
         send(batch);
         Ok(())
     })

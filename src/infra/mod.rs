@@ -16,7 +16,9 @@ pub mod private_files;
 pub mod query_log;
 pub mod queue;
 pub mod rate_limiter;
+pub mod rows;
 pub mod sealing;
+
 mod sqlite;
 mod transaction;
 mod writer;

@@ -25,6 +25,7 @@ use super::{
     db_error::{TOO_LONG, custom_error},
     event_log::{self, NewEvent},
     notify::Changes,
+    rows::{FetchRows, FromRow, decode_all},
     sqlite::SharedConnection,
 };
 use crate::domain::event::{Audience, EventType};
@@ -271,6 +272,18 @@ impl ConnectionTrait for Transaction {
 
     fn support_returning(&self) -> bool {
         true
+    }
+}
+
+impl FetchRows for Transaction {
+    async fn fetch_rows<R: FromRow + Send + 'static>(&self, query: Statement) -> Result<Vec<R>, DbErr> {
+        let open = self.open.lock().await;
+        self.record_failure(match self.active(&open)? {
+            OpenTransaction::Sqlite(open) => open.with(|connection| connection.fetch(&query)),
+            OpenTransaction::Postgres(open) => {
+                open.query_all_raw(query).await.and_then(|rows| decode_all(&rows))
+            }
+        })
     }
 }
 

@@ -37,6 +37,30 @@ async fn creates_a_post_and_returns_304_for_a_matching_etag() {
 }
 
 #[api_test]
+async fn reads_every_field_as_it_was_written() {
+    let api = Api::start().await;
+    let author = api.sign_in(Role::Author).await;
+    let post = json!({
+        "title": "A joint", "slug": "joint", "content": "Cut the tenon.", "excerpt": "In short", "coverImage": "https://acme.test/c.png",
+        "tags": ["Wood", "Glue"], "publishAt": "2027-01-01T00:00:00.000Z", "unpublishAt": "2027-02-01T00:00:00.000Z",
+    });
+    let created = author.post("/api/posts", post.clone()).await.is(201);
+    for (name, value) in post.as_object().expect("an object").iter().filter(|(name, _)| *name != "tags") {
+        assert_eq!(&created.body[name], value);
+    }
+    api.clock.advance(1000);
+    let changed = author.patch(created.header("location"), json!({ "excerpt": "Shorter" })).await.is(200);
+    assert_ne!(changed.body["updatedAt"], changed.body["createdAt"]);
+    let read = author.get(created.header("location")).await.is(200);
+    assert_eq!(read.body, changed.body);
+    let fields = "/api/posts?status=draft&fields=excerpt,coverImage,content";
+    let listed = author.get(fields).await.is(200).body["data"][0].clone();
+    for (name, value) in listed.as_object().expect("an object") {
+        assert_eq!(value, &read.body[name], "{name}");
+    }
+}
+
+#[api_test]
 async fn drafts_are_visible_to_their_author_and_to_editors_only() {
     let api = Api::start().await;
     let (author, other) = (api.sign_in(Role::Author).await, api.sign_in(Role::Author).await);

@@ -11,7 +11,7 @@ use std::{
 };
 
 use parking_lot::Mutex;
-use rusqlite::OpenFlags;
+use rusqlite::{OpenFlags, Row};
 use sea_orm::{
     ConnectionTrait, DatabaseConnection, DbBackend, DbErr, ExecResult, ProxyDatabaseConnector,
     ProxyDatabaseTrait, ProxyExecResult, ProxyRow, QueryResult, Statement, metric::Info,
@@ -22,7 +22,10 @@ use super::{
     error::{connect_error, exec_error, query_error},
     rows::{Columns, bind},
 };
-use crate::infra::query_log::QueryObserver;
+use crate::infra::{
+    query_log::QueryObserver,
+    rows::{FromRow, RowReader},
+};
 
 /// How long a connection waits for a lock of another process.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
@@ -131,35 +134,52 @@ impl Connection {
 
     /// Returns up to `max_rows` rows.
     pub fn query(&mut self, statement: &Statement, max_rows: usize) -> Result<Vec<ProxyRow>, DbErr> {
+        let columns = self.columns_of(&statement.sql)?;
+        self.query_with(statement, max_rows, |row| columns.decode(row))
+    }
+
+    /// Returns all rows, decoded by the position of their columns.
+    pub fn fetch<R: FromRow>(&mut self, statement: &Statement) -> Result<Vec<R>, DbErr> {
+        self.query_with(statement, usize::MAX, |row| R::from_row(&mut RowReader::sqlite(row)))
+    }
+
+    fn query_with<R>(
+        &mut self,
+        statement: &Statement,
+        max_rows: usize,
+        decode: impl Fn(&Row<'_>) -> Result<R, DbErr>,
+    ) -> Result<Vec<R>, DbErr> {
         let mut found = Vec::new();
         self.observe(statement, |connection| {
             connection.for_each_row(statement, |row| {
-                found.push(row);
-                found.len() < max_rows
+                found.push(decode(row)?);
+                Ok(found.len() < max_rows)
             })
         })?;
         Ok(found)
     }
 
-    /// Calls `next` with each row until it returns false.
+    /// Returns the columns of a statement.
+    fn columns_of(&mut self, sql: &str) -> Result<Arc<Columns>, DbErr> {
+        if let Some(columns) = self.columns.get(sql) {
+            return Ok(columns.clone());
+        }
+        if self.columns.len() >= 2 * MAX_PREPARED {
+            self.columns.clear();
+        }
+        let columns = Arc::new(Columns::of(&self.inner.prepare_cached(sql).map_err(query_error)?));
+        self.columns.insert(sql.into(), columns.clone());
+        Ok(columns)
+    }
+
+    /// Calls `next` with each row until it returns false or an error.
     pub fn for_each_row(
         &mut self,
         statement: &Statement,
-        mut next: impl FnMut(ProxyRow) -> bool,
+        mut next: impl FnMut(&Row<'_>) -> Result<bool, DbErr>,
     ) -> Result<(), DbErr> {
         let mut prepared = self.inner.prepare_cached(&statement.sql).map_err(query_error)?;
         bind(&mut prepared, statement.values.as_ref()).map_err(query_error)?;
-        let columns = match self.columns.get(statement.sql.as_str()) {
-            Some(columns) => columns.clone(),
-            None => {
-                if self.columns.len() >= 2 * MAX_PREPARED {
-                    self.columns.clear();
-                }
-                let columns = Arc::new(Columns::of(&prepared));
-                self.columns.insert(statement.sql.as_str().into(), columns.clone());
-                columns
-            }
-        };
         // The preparation has no limit: it loads the schema the first time.
         if let Some(limit) = &self.limit {
             limit.start();
@@ -167,7 +187,7 @@ impl Connection {
         let mut rows = prepared.raw_query();
         let result = loop {
             match rows.next() {
-                Ok(Some(row)) => match columns.decode(row).map(&mut next) {
+                Ok(Some(row)) => match next(row) {
                     Ok(true) => {}
                     Ok(false) => break Ok(()),
                     Err(error) => break Err(error),

@@ -20,6 +20,7 @@ use sea_orm::{
 use tokio::sync::Semaphore;
 
 use super::{Access, Connection, Database, blocking::run_blocking, error::is_interrupted};
+use crate::infra::rows::FromRow;
 
 /// Maximum duration of a query on the calling thread.
 const INLINE_LIMIT: Duration = Duration::from_millis(1);
@@ -70,14 +71,34 @@ impl Readers {
     }
 
     async fn query(&self, statement: Statement, max_rows: usize) -> Result<Vec<ProxyRow>, DbErr> {
-        match self.query_inline(&statement, max_rows) {
+        let query =
+            move |connection: &mut Connection, statement: &Statement| connection.query(statement, max_rows);
+        self.run(statement, query).await
+    }
+
+    /// Returns the rows of a query, decoded by the position of their columns.
+    pub async fn fetch<R: FromRow + Send + 'static>(&self, statement: Statement) -> Result<Vec<R>, DbErr> {
+        self.run(statement, Connection::fetch).await
+    }
+
+    /// Runs a query on the calling thread, or on a thread for blocking work if it takes long.
+    async fn run<R: Send + 'static>(
+        &self,
+        statement: Statement,
+        query: impl Fn(&mut Connection, &Statement) -> Result<Vec<R>, DbErr> + Send + 'static,
+    ) -> Result<Vec<R>, DbErr> {
+        match self.run_inline(&statement, &query) {
             Some(result) => result,
-            None => self.query_on_thread(statement, max_rows).await,
+            None => self.on_thread(move |connection| query(connection, &statement)).await,
         }
     }
 
     /// Runs a query on the calling thread. Returns `None` if it must run on a thread for blocking work.
-    fn query_inline(&self, statement: &Statement, max_rows: usize) -> Option<Result<Vec<ProxyRow>, DbErr>> {
+    fn run_inline<R>(
+        &self,
+        statement: &Statement,
+        query: impl Fn(&mut Connection, &Statement) -> Result<Vec<R>, DbErr>,
+    ) -> Option<Result<Vec<R>, DbErr>> {
         let readers = &self.0.inline;
         let first = thread_number();
         let free = (0..readers.len()).find_map(|step| readers[(first + step) % readers.len()].try_lock());
@@ -94,7 +115,7 @@ impl Readers {
             return None;
         }
         let start = Instant::now();
-        let result = reader.connection.query(statement, max_rows);
+        let result = query(&mut reader.connection, statement);
         let interrupted = result.as_ref().is_err_and(is_interrupted);
         // Some statements, such as a COUNT of a whole table, cannot be interrupted.
         if interrupted || start.elapsed() > 4 * INLINE_LIMIT {
@@ -104,10 +125,6 @@ impl Readers {
             reader.slow.insert(statement.sql.clone(), SKIPPED);
         }
         (!interrupted).then_some(result)
-    }
-
-    async fn query_on_thread(&self, statement: Statement, max_rows: usize) -> Result<Vec<ProxyRow>, DbErr> {
-        self.on_thread(move |connection| connection.query(&statement, max_rows)).await
     }
 
     /// Runs `work` on a thread for blocking work with a connection. If the caller is cancelled, the statement is

@@ -1,11 +1,15 @@
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
+use entity::invoice::InvoiceStatus;
 use parking_lot::Mutex;
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, FromQueryResult, QueryResult, Statement};
 use uuid::Uuid;
 
 use super::{Access, Database, Readers, SharedConnection};
-use crate::infra::query_log::QueryObserver;
+use crate::infra::{
+    query_log::QueryObserver,
+    rows::{FromRow, RowReader},
+};
 
 /// A database file in a folder that is deleted on drop.
 struct TestFile(PathBuf, Database);
@@ -53,6 +57,42 @@ async fn decodes_columns_by_name_and_by_index() {
     let tuple: (String, String) = row.try_get_many_by_index().unwrap();
     assert_eq!(tuple, ("first".to_owned(), "second".to_owned()));
     assert_eq!(row.try_get::<String>("", "a").unwrap(), "second");
+}
+
+#[derive(Debug, PartialEq)]
+struct Positioned(i64, i32, String, Option<Uuid>, InvoiceStatus);
+
+impl FromRow for Positioned {
+    fn from_row(row: &mut RowReader<'_>) -> Result<Self, DbErr> {
+        Ok(Positioned(row.take()?, row.take()?, row.take()?, row.take()?, row.take_enum()?))
+    }
+}
+
+#[tokio::test]
+async fn decodes_columns_by_position_and_names_a_column_of_another_type() {
+    let file = TestFile::new(None);
+    let readers = Readers::open(file.1.clone()).unwrap();
+    let fetch = async |values: &str| {
+        let [a, b, c, d, e]: [&str; 5] = values.split(", ").collect::<Vec<_>>().try_into().unwrap();
+        let sql = format!("SELECT {a} AS a, {b} AS b, {c} AS c, {d} AS d, {e} AS e");
+        readers.fetch::<Positioned>(select(sql)).await
+    };
+    let id = Uuid::from_u128(7);
+    let row = Positioned(1 << 40, 2, "x".into(), Some(id), InvoiceStatus::Paid);
+    let found = fetch(&format!("{}, 2, 'x', x'{}', 'paid'", 1i64 << 40, id.simple())).await;
+    assert_eq!(found.unwrap(), [row]);
+    assert_eq!(fetch("1, 2, '', NULL, 'void'").await.unwrap()[0].3, None);
+    for (values, error) in [
+        ("'1', 2, 'x', NULL, 'paid'", "column a: expected i64, got Text"),
+        ("NULL, 2, 'x', NULL, 'paid'", "column a: expected i64, got Null"),
+        ("1, 4294967296, 'x', NULL, 'paid'", "column b: 4294967296 exceeds 32 bits"),
+        ("1, 2, x'ff', NULL, 'paid'", "column c: expected String, got Blob"),
+        ("1, 2, 'x', x'ff', 'paid'", "column d: "),
+        ("1, 2, 'x', NULL, 'lost'", "column e: unknown value \"lost\""),
+    ] {
+        let message = fetch(values).await.unwrap_err().to_string();
+        assert!(message.contains(error), "{message}");
+    }
 }
 
 #[tokio::test]

@@ -1,5 +1,5 @@
 //! Streaming exports of invoices as CSV and NDJSON.
-use std::borrow::Cow;
+use std::fmt::{self, Write};
 
 use futures_util::stream;
 use sea_orm::{ActiveEnum, DbErr, Order, QueryOrder};
@@ -19,7 +19,7 @@ use crate::{
         row_stream::BatchStream,
     },
     infra::export::{RowBatches, TooManyExports},
-    resources::billing::rates::{Original, Rates},
+    resources::billing::rates::Rates,
 };
 
 impl Invoices {
@@ -83,44 +83,48 @@ impl InvoiceExport {
     }
 }
 
-fn text<T: ToString>(value: Option<T>) -> Cow<'static, str> {
-    Cow::Owned(value.map(|value| value.to_string()).unwrap_or_default())
-}
-
-fn original(invoice: &InvoiceSummary, field: fn(&Original) -> String) -> Cow<'static, str> {
-    text(invoice.original.as_ref().map(field))
+fn write(cell: &mut String, value: Option<impl fmt::Display>) {
+    if let Some(value) = value {
+        // Writing to a string does not fail.
+        let _ = write!(cell, "{value}");
+    }
 }
 
 macro_rules! columns {
-    ($($name:literal of $field:literal: $meaning:literal, $cell:expr;)*) => {
-        &[$(Column { name: $name, field: $field, description: $meaning, value: $cell }),*]
+    (|$invoice:ident| $($name:literal of $field:literal: $meaning:literal, $cell:expr;)*) => {
+        &[$(Column {
+            name: $name,
+            field: $field,
+            description: $meaning,
+            write: |$invoice, cell| write(cell, $cell),
+        }),*]
     };
 }
 
 impl CsvTable for InvoiceSummary {
     const COLUMNS: &'static [Column<Self>] = columns! {
-        "id" of "id": "the id of the invoice", |it| text(Some(it.id));
-        "number" of "number": "the number of the invoice, from 1", |it| text(it.number);
-        "date" of "date": "the date of the invoice, `YYYY-MM-DD`", |it| text(it.date);
-        "status" of "status": "draft, pending, paid or void", |it| text(it.status.map(|it| it.to_value()));
-        "amount" of "amount": "the amount in minor units of the currency, an integer", |it| text(it.amount);
-        "currency" of "amount": "the currency of the locale", |it| text(it.currency);
-        "customerId" of "customerId": "the id of the customer", |it| text(it.customer_id);
-        "customer.name" of "customer": "the name of the customer",
-            |it| it.customer.as_ref().map_or("", |it| it.name.as_str()).into();
+        |it|
+        "id" of "id": "the id of the invoice", Some(it.id);
+        "number" of "number": "the number of the invoice, from 1", it.number;
+        "date" of "date": "the date of the invoice, `YYYY-MM-DD`", it.date;
+        "status" of "status": "draft, pending, paid or void", it.status.map(|it| it.to_value());
+        "amount" of "amount": "the amount in minor units of the currency, an integer", it.amount;
+        "currency" of "amount": "the currency of the locale", it.currency;
+        "customerId" of "customerId": "the id of the customer", it.customer_id;
+        "customer.name" of "customer": "the name of the customer", it.customer.as_ref().map(|it| it.name.as_str());
         "customer.email" of "customer": "the e-mail address of the customer",
-            |it| it.customer.as_ref().map_or("", |it| it.email.as_str()).into();
+            it.customer.as_ref().map(|it| it.email.as_str());
         "original.amount" of "amount": "the amount before conversion, empty if not converted",
-            |it| original(it, |it| it.amount.to_string());
-        "original.currency" of "amount": "the currency before conversion",
-            |it| original(it, |it| it.currency.to_string());
+            it.original.as_ref().map(|it| it.amount);
+        "original.currency" of "amount": "the currency before conversion", it.original.as_ref().map(|it| it.currency);
         "original.rate" of "amount": "the value of one unit of the original currency in the currency of the locale",
-            |it| original(it, |it| it.quoted.rate.to_string());
+            it.original.as_ref().map(|it| &it.quoted.rate);
         "original.rateDate" of "amount": "the date of the rate, `YYYY-MM-DD`",
-            |it| text(it.original.as_ref().and_then(|it| it.quoted.rate_date));
-        "original.rateSource" of "amount": "the host of the rate source, or fallback", |it| original(it, |it| it.quoted.rate_source.to_string());
+            it.original.as_ref().and_then(|it| it.quoted.rate_date);
+        "original.rateSource" of "amount": "the host of the rate source, or fallback",
+            it.original.as_ref().map(|it| &it.quoted.rate_source);
         "original.rateState" of "amount": "fresh, lastKnown or fallback",
-            |it| original(it, |it| it.quoted.rate_state.as_str().to_owned());
+            it.original.as_ref().map(|it| it.quoted.rate_state.as_str());
     };
     const EXAMPLE: &'static str = "id,date,status,customer.name,customer.email\r\n\
         0199c0de-3333-7c3d-8e1f-2a3b4c5d6e7f,2025-11-21,pending,Evil Rabbit,evil@rabbit.acme.test\r\n";

@@ -1,7 +1,7 @@
 //! Representations of invoices in the currency of a locale.
 use entity::{customer, invoice};
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, JoinType, QueryFilter, QuerySelect,
+    ColumnTrait, ConnectionTrait, DbErr, EntityTrait, FromQueryResult, JoinType, QueryFilter, QuerySelect,
     RelationTrait, Select,
 };
 use uuid::Uuid;
@@ -16,6 +16,7 @@ use crate::{
         timestamp::Timestamp,
     },
     http::problem::{Error, Result},
+    infra::rows::{FromRow, RowReader},
     resources::billing::{
         customers::CustomerRef,
         rates::{ExchangeRates, RateSnapshot, Rates},
@@ -38,6 +39,27 @@ pub struct InvoiceRow {
     customer_name: String,
     customer_email: String,
     customer_image: Option<String>,
+}
+
+impl FromRow for InvoiceRow {
+    fn from_row(row: &mut RowReader<'_>) -> std::result::Result<Self, DbErr> {
+        // In the order of `select_rows`.
+        Ok(InvoiceRow {
+            id: row.take()?,
+            number: row.take()?,
+            customer_id: row.take()?,
+            amount: row.take()?,
+            currency: row.take()?,
+            status: row.take_enum()?,
+            date: row.take()?,
+            version: row.take()?,
+            created_at: row.take()?,
+            updated_at: row.take()?,
+            customer_name: row.take()?,
+            customer_email: row.take()?,
+            customer_image: row.take()?,
+        })
+    }
 }
 
 /// Selects the columns of an [`InvoiceRow`].

@@ -1,9 +1,8 @@
 //! Queries for posts that the caller can see: one SELECT per post or page, with its relations folded into it.
 use entity::{post, post_coauthor, post_tag, tag, user};
 use sea_orm::{
-    ColumnTrait, Condition, ConnectionTrait, DbBackend, EntityTrait, FromQueryResult, IdenStatic,
-    IntoSimpleExpr, Iterable, JoinType, Order, QueryFilter, QueryOrder, QuerySelect, QueryTrait,
-    RelationTrait, Select,
+    ColumnTrait, Condition, ConnectionTrait, DbBackend, DbErr, EntityTrait, IdenStatic, IntoSimpleExpr,
+    Iterable, JoinType, Order, QueryFilter, QueryOrder, QuerySelect, QueryTrait, RelationTrait, Select,
     sea_query::{Expr, ExprTrait, SimpleExpr, UnionType},
 };
 use serde::de::DeserializeOwned;
@@ -25,7 +24,10 @@ use crate::{
         search::like_contains,
         sort::Sort,
     },
-    infra::db::Tx,
+    infra::{
+        db::Tx,
+        rows::{FetchRows, FromRow, RowReader},
+    },
     resources::{
         accounts::users::AuthorRef,
         content::{tags::TagRef, trash::Deleted},
@@ -58,15 +60,46 @@ fn published() -> SimpleExpr {
 }
 
 /// A post with its author, and with its tags and co-authors as JSON arrays.
-#[derive(Debug, FromQueryResult)]
+#[derive(Debug)]
 struct PostRow {
-    #[sea_orm(nested)]
     post: post::Model,
     author_name: String,
     author_avatar: Option<String>,
     author_bio: Option<String>,
     tags: String,
     coauthors: String,
+}
+
+impl FromRow for PostRow {
+    fn from_row(row: &mut RowReader<'_>) -> std::result::Result<Self, DbErr> {
+        // In the order of `columns`, which begins with the columns of the table.
+        Ok(PostRow {
+            post: post::Model {
+                id: row.take()?,
+                slug: row.take()?,
+                title: row.take()?,
+                content: row.take()?,
+                excerpt: row.take()?,
+                cover_image: row.take()?,
+                author_id: row.take()?,
+                published_at: row.take()?,
+                publish_at: row.take()?,
+                unpublish_at: row.take()?,
+                comments_count: row.take()?,
+                search: row.take()?,
+                source: row.take()?,
+                version: row.take()?,
+                created_at: row.take()?,
+                updated_at: row.take()?,
+                deleted_at: row.take()?,
+            },
+            author_name: row.take()?,
+            author_avatar: row.take()?,
+            author_bio: row.take()?,
+            tags: row.take()?,
+            coauthors: row.take()?,
+        })
+    }
 }
 
 /// A row with its relations.
@@ -175,20 +208,14 @@ impl PostRow {
 }
 
 /// Loads one post for a response.
-pub(super) async fn load_full<C: ConnectionTrait>(
-    db: &C,
-    find: Select<post::Entity>,
-) -> Result<Option<FullPost>> {
+pub(super) async fn load_full<C: FetchRows>(db: &C, find: Select<post::Entity>) -> Result<Option<FullPost>> {
     load(db, find, CONTENT_FIELDS).await
 }
 
-async fn load<C: ConnectionTrait>(
-    db: &C,
-    find: Select<post::Entity>,
-    fields: &str,
-) -> Result<Option<FullPost>> {
-    let find = columns(find, db.get_database_backend(), fields, true);
-    find.into_model::<PostRow>().one(db).await?.map(PostRow::into_full).transpose()
+async fn load<C: FetchRows>(db: &C, find: Select<post::Entity>, fields: &str) -> Result<Option<FullPost>> {
+    let backend = db.get_database_backend();
+    let find = columns(find, backend, fields, true).build(backend);
+    db.fetch_rows::<PostRow>(find).await?.pop().map(PostRow::into_full).transpose()
 }
 
 /// Locks and loads one post for a write.
@@ -396,7 +423,8 @@ impl Posts {
         let backend = db.get_database_backend();
         let rows = list.rows(&slice, |find| columns(find, backend, fields, query.expand.is_some()))?;
         let sort_values = |row: &PostRow| row.sort_values(&sorted_by);
-        let (rows, pagination) = slice.load(db, rows, total, sort_values).await?;
+        let mut rows: Vec<PostRow> = db.fetch_rows(rows.build(backend)).await?;
+        let pagination = slice.finish(&mut rows, total, sort_values);
         let data = rows.into_iter().map(|row| Ok(Post::from(row.into_full()?).redacted_for(viewer).into()));
         Ok(Page { data: data.collect::<Result<_>>()?, pagination })
     }
