@@ -83,7 +83,10 @@ fn csv_writer(bytes: &mut Vec<u8>) -> csv::Writer<&mut Vec<u8>> {
 }
 
 const FORMULA_PREFIXES: [char; 8] = ['=', '+', '-', '@', '＝', '＋', '－', '＠'];
-const SEPARATORS: [char; 4] = [';', '\t', '\r', '\n'];
+
+fn is_separator(c: char) -> bool {
+    matches!(c, ';' | '\t' | '\r' | '\n')
+}
 
 /// Prevents CSV injection: inserts an apostrophe before a character that begins a formula.
 ///
@@ -91,10 +94,10 @@ const SEPARATORS: [char; 4] = [';', '\t', '\r', '\n'];
 /// break. Some of them also split cells at a semicolon, a tab or a line break, so formulas are escaped after
 /// these too.
 fn escape_formula(cell: &str) -> Cow<'_, str> {
-    let is_separator = |c: char| SEPARATORS[1..].contains(&c);
-    let starts_formula = cell.starts_with(FORMULA_PREFIXES) || cell.starts_with(is_separator);
+    let starts_formula =
+        cell.starts_with(FORMULA_PREFIXES) || cell.starts_with(|c| c != ';' && is_separator(c));
     // Most cells have no separator.
-    if !starts_formula && !cell.bytes().any(|byte| SEPARATORS.contains(&char::from(byte))) {
+    if !starts_formula && !cell.bytes().any(|byte| is_separator(char::from(byte))) {
         return Cow::Borrowed(cell);
     }
     let mut escaped = String::with_capacity(cell.len() + 2);
@@ -103,7 +106,7 @@ fn escape_formula(cell: &str) -> Cow<'_, str> {
     }
     let mut previous = ' ';
     for c in cell.chars() {
-        if SEPARATORS.contains(&previous) && FORMULA_PREFIXES.contains(&c) {
+        if is_separator(previous) && FORMULA_PREFIXES.contains(&c) {
             escaped.push('\'');
         }
         escaped.push(c);

@@ -18,7 +18,6 @@ pub mod queue;
 pub mod rate_limiter;
 pub mod rows;
 pub mod sealing;
-
 mod sqlite;
 mod transaction;
 mod writer;
