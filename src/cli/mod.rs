@@ -24,7 +24,7 @@ use crate::{
     api,
     app::App,
     config::{self, Config},
-    infra::clock::Clock,
+    infra::{clock::Clock, private_files},
 };
 use errors::{database_message, message};
 
@@ -148,6 +148,10 @@ async fn app(config: &Config) -> Result<App, String> {
 
 /// Creates the services on the database with this URL, and migrates its schema.
 async fn app_on(url: &str, config: &Config) -> Result<App, String> {
+    private_files::restrict_folder(&config.storage.data_dir)?;
+    if let Some(file) = config.file_with_secrets() {
+        private_files::restrict_file(file)?;
+    }
     let db = connect::open(url, config.log.log_sql.observer()).await?;
     db.migrate()
         .await

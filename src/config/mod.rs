@@ -28,7 +28,7 @@ pub use unknown::unknown_env_vars;
 pub use upstreams::ConfiguredUpstream;
 
 use crate::server::Proxies;
-use section::{Setting, Source, Values};
+use section::{Flag, Setting, Source, Values};
 use unknown::suggestion;
 
 /// Declares the struct of all sections, and the list of their settings.
@@ -39,6 +39,7 @@ macro_rules! config {
         pub struct Config {
             $(pub $field: $section,)+
             values: Values,
+            file: PathBuf,
         }
 
         /// The settings of all sections.
@@ -47,8 +48,8 @@ macro_rules! config {
         }
 
         impl Config {
-            fn from_values(values: Values) -> Result<Config, String> {
-                Ok(Config { $($field: $section::read(&values)?,)+ values })
+            fn from_values(values: Values, file: PathBuf) -> Result<Config, String> {
+                Ok(Config { $($field: $section::read(&values)?,)+ values, file })
             }
         }
     };
@@ -98,7 +99,7 @@ impl Config {
                 setting.set_text(&mut values, text.trim(), Source::Flag)?;
             }
         }
-        let config = Config::from_values(values)?;
+        let config = Config::from_values(values, file)?;
         config.validate()?;
         Ok(config)
     }
@@ -183,6 +184,15 @@ impl Config {
             forwarded_header: self.server.forwarded_header,
             country_header: self.geo.geo_header.as_ref().map(|header| header.name.clone()),
         }
+    }
+
+    /// Returns the settings file if it contains a secret.
+    pub fn file_with_secrets(&self) -> Option<&Path> {
+        let is_secret = |setting: &Setting| setting.has(Flag::Secret) || setting.has(Flag::SecretEntries);
+        let from_file = |setting: &Setting| {
+            self.values.0.get(setting.key).is_some_and(|(_, source)| *source == Source::File)
+        };
+        settings().any(|setting| is_secret(setting) && from_file(setting)).then_some(&self.file)
     }
 
     /// Returns the effective settings as a TOML file, each with its description and source. Secrets are hidden.

@@ -96,7 +96,7 @@ impl Db {
         private_files::create_file(Path::new(path))
             .map_err(|error| DbErr::Custom(format!("cannot open the database {path}: {error}")))?;
         for suffix in ["", "-wal", "-shm"] {
-            private_files::restrict(Path::new(&format!("{path}{suffix}"))).map_err(DbErr::Custom)?;
+            private_files::restrict_file(Path::new(&format!("{path}{suffix}"))).map_err(DbErr::Custom)?;
         }
         let database = sqlite::Database::new(path.into(), observer);
         let notifier = ChangeNotifier::default();

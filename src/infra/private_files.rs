@@ -6,8 +6,14 @@ use std::{
     path::Path,
 };
 
-/// The permissions of the group and of others.
+/// All permissions of the group and of others.
 const OTHERS: u32 = 0o077;
+
+/// The permission of the group and of others to create, replace and delete files in a folder.
+const OTHERS_WRITE: u32 = 0o022;
+
+/// Only the owner of a file in the folder can replace or delete it.
+const STICKY: u32 = 0o1000;
 
 /// Creates a file with mode 0600 if it does not exist.
 pub fn create_file(path: &Path) -> io::Result<()> {
@@ -30,25 +36,38 @@ pub fn create_folder(path: &Path) -> io::Result<()> {
     DirBuilder::new().recursive(true).mode(0o700).create(path)
 }
 
-/// Takes the permissions of the group and of others away from a file or a folder, if it exists.
+/// Takes all permissions of the group and of others away from a file with secrets, if it exists.
 ///
 /// # Errors
 ///
 /// The permissions cannot be changed. The message contains the command that changes them.
-pub fn restrict(path: &Path) -> Result<(), String> {
+pub fn restrict_file(path: &Path) -> Result<(), String> {
+    restrict(path, OTHERS, "go=")
+}
+
+/// Takes the permission to write away from the group and from others in a folder of files with secrets, if it exists.
+///
+/// # Errors
+///
+/// As for [`restrict_file`].
+pub fn restrict_folder(path: &Path) -> Result<(), String> {
+    restrict(path, OTHERS_WRITE, "go-w")
+}
+
+fn restrict(path: &Path, forbidden: u32, change: &str) -> Result<(), String> {
     let metadata = match fs::metadata(path) {
         Ok(metadata) => metadata,
         Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => return Ok(()),
         Err(error) => return Err(format!("cannot read the permissions of {}: {error}", path.display())),
     };
     let mode = metadata.permissions().mode();
-    if mode & OTHERS == 0 {
+    if mode & forbidden == 0 || (metadata.is_dir() && mode & STICKY != 0) {
         return Ok(());
     }
-    fs::set_permissions(path, Permissions::from_mode(mode & !OTHERS)).map_err(|error| {
+    fs::set_permissions(path, Permissions::from_mode(mode & !forbidden)).map_err(|error| {
         format!(
             "other users can access {0}, which contains secrets, and its permissions cannot be changed ({error}): \
-             run chmod go= {0}",
+             run chmod {change} {0}",
             path.display()
         )
     })?;
@@ -74,10 +93,15 @@ mod tests {
         assert_eq!(mode(&file), 0o600);
         for (wide, restricted) in [(0o644, 0o600), (0o777, 0o700), (0o640, 0o600), (0o400, 0o400)] {
             fs::set_permissions(&file, Permissions::from_mode(wide)).unwrap();
-            restrict(&file).unwrap();
+            restrict_file(&file).unwrap();
             assert_eq!(mode(&file), restricted);
         }
-        restrict(&folder.join("absent")).unwrap();
+        restrict_file(&folder.join("absent")).unwrap();
+        for (wide, restricted) in [(0o775, 0o755), (0o777, 0o755), (0o750, 0o750), (0o1777, 0o777)] {
+            fs::set_permissions(&folder, Permissions::from_mode(wide)).unwrap();
+            restrict_folder(&folder).unwrap();
+            assert_eq!(mode(&folder), restricted, "{wide:o}");
+        }
         assert!(write_new_file(&file, b"").is_err_and(|error| error.kind() == ErrorKind::AlreadyExists));
         fs::remove_dir_all(folder).unwrap();
     }

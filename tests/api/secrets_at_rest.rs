@@ -213,13 +213,24 @@ fn the_data_folder_is_private() {
     let mode = |name: &str| {
         fs::metadata(sandbox.0.join("data").join(name)).expect("a file").permissions().mode() & 0o777
     };
-    let list = ["user", "create", "--email", "ada@acme.test", "--name", "Ada", "--role", "admin"];
-    sandbox.run(&[], PASSWORD, &[&list[..], &["--password-stdin"]].concat()).succeeds();
+    let arguments = ["user", "create", "--email", "ada@acme.test", "--name", "Ada", "--password-stdin"];
+    let create = || sandbox.run(&[], PASSWORD, &arguments).succeeds();
+    create();
     assert_eq!((mode("tenon.db"), mode("secret.key"), mode("")), (0o600, 0o600, 0o700));
-    for name in ["tenon.db", "secret.key"] {
+    let settings = sandbox.0.join("data/tenon.toml");
+    fs::write(&settings, "webhooks_github_secrets = [\"a-secret-of-a-test\"]\n").expect("written");
+    for (name, wide) in [("tenon.db", 0o644), ("secret.key", 0o640), ("tenon.toml", 0o644), ("", 0o775)] {
         let path = sandbox.0.join("data").join(name);
-        fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).expect("changed");
+        fs::set_permissions(&path, fs::Permissions::from_mode(wide)).expect("changed");
     }
-    sandbox.run(&[], PASSWORD, &[&list[..], &["--password-stdin"]].concat()).succeeds();
-    assert_eq!((mode("tenon.db"), mode("secret.key")), (0o600, 0o600));
+    create();
+    assert_eq!(
+        (mode("tenon.db"), mode("secret.key"), mode("tenon.toml"), mode("")),
+        (0o600, 0o600, 0o600, 0o755)
+    );
+    // Without a secret, others may read the settings.
+    fs::write(&settings, "log = \"warn\"\n").expect("written");
+    fs::set_permissions(&settings, fs::Permissions::from_mode(0o644)).expect("changed");
+    create();
+    assert_eq!(mode("tenon.toml"), 0o644);
 }

@@ -35,7 +35,7 @@ pub async fn open_sealer(db: &Db, config: &Config) -> Result<Sealer> {
         keys => keys,
     };
     let keys = keys.map_err(|error: KeyFileError| Error::Internal(format!("the secret key: {error}")))?;
-    private_files::restrict(&file).map_err(Error::Internal)?;
+    private_files::restrict_file(&file).map_err(Error::Internal)?;
     Ok(Sealer::new(keys, Some(file)))
 }
 
