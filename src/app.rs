@@ -150,7 +150,7 @@ impl App {
 }
 
 /// Seals all secrets in the database with the current secret key, in one transaction. Returns the number of rows
-/// changed: secrets that are sealed with another key, or not sealed by an earlier version of the program.
+/// changed: secrets that are sealed with another key, or that an earlier version of the program stored without sealing.
 pub async fn reseal(db: &Db, sealer: &Sealer) -> Result<usize> {
     let sealer = sealer.clone();
     db.write(async move |tx| {

@@ -150,7 +150,7 @@ async fn app(config: &Config) -> Result<App, String> {
 async fn app_on(url: &str, config: &Config) -> Result<App, String> {
     private_files::restrict_folder(&config.storage.data_dir)?;
     if let Some(file) = config.file_with_secrets() {
-        private_files::restrict_file(file)?;
+        private_files::restrict_provided_file(file)?;
     }
     let db = connect::open(url, config.log.log_sql.observer()).await?;
     db.migrate()

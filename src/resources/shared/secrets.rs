@@ -2,7 +2,7 @@
 //! `secrets` table.
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use entity::{redacted::Redacted, secret};
-use sea_orm::{ActiveModelTrait, EntityTrait, Set, sea_query::OnConflict};
+use sea_orm::{ActiveModelTrait, EntityTrait, QueryOrder, QuerySelect, Set, sea_query::OnConflict};
 
 use crate::{
     config::Config,
@@ -35,7 +35,7 @@ pub async fn open_sealer(db: &Db, config: &Config) -> Result<Sealer> {
         keys => keys,
     };
     let keys = keys.map_err(|error: KeyFileError| Error::Internal(format!("the secret key: {error}")))?;
-    private_files::restrict_file(&file).map_err(Error::Internal)?;
+    private_files::restrict_provided_file(&file).map_err(Error::Internal)?;
     Ok(Sealer::new(keys, Some(file)))
 }
 
@@ -108,7 +108,9 @@ async fn create(db: &Db, sealer: &Sealer, name: &'static str) -> Result<secret::
 /// Seals all shared secrets with the current key. Returns the number of rows changed.
 pub async fn reseal_secrets(tx: &Tx, sealer: &Sealer) -> Result<usize> {
     let mut changed = 0;
-    for row in secret::Entity::find().all(&**tx).await? {
+    // Locked in one order, because another process may seal or change the rows at the same time.
+    let rows = secret::Entity::find().order_by_asc(secret::Column::Name).lock_exclusive();
+    for row in rows.all(&**tx).await? {
         if let Some(value) = reseal(sealer, &context(&row.name), &row.value)? {
             secret::ActiveModel { name: Set(row.name), value: Set(value) }.update(&**tx).await?;
             changed += 1;

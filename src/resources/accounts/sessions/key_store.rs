@@ -2,8 +2,8 @@
 use base64::{Engine, prelude::BASE64_STANDARD};
 use entity::signing_key;
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, QueryFilter, Set,
-    sea_query::Expr,
+    ActiveModelTrait, ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder,
+    QuerySelect, Set, sea_query::Expr,
 };
 
 use super::{
@@ -93,7 +93,8 @@ async fn load<C: ConnectionTrait>(db: &C, sealer: &Sealer) -> Result<Vec<Signing
 /// Seals all signing keys with the current secret key. Returns the number of rows changed.
 pub async fn reseal_signing_keys(tx: &Tx, sealer: &Sealer) -> Result<usize> {
     let mut changed = 0;
-    for row in signing_key::Entity::find().all(&**tx).await? {
+    let rows = signing_key::Entity::find().order_by_asc(signing_key::Column::Kid).lock_exclusive();
+    for row in rows.all(&**tx).await? {
         if let Some(private_key) = secrets::reseal(sealer, &context(&row.kid), &row.private_key)? {
             let mut row = row.into_active_model();
             row.private_key = Set(private_key);

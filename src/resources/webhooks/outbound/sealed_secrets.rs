@@ -1,6 +1,6 @@
 //! The secrets of endpoints in the database: sealed, because they are needed to sign.
 use entity::{redacted::Redacted, webhook_endpoint as endpoint};
-use sea_orm::{ActiveModelTrait, EntityTrait, IntoActiveModel, Set};
+use sea_orm::{ActiveModelTrait, EntityTrait, IntoActiveModel, QueryOrder, QuerySelect, Set};
 use uuid::Uuid;
 
 use super::secret;
@@ -36,7 +36,8 @@ pub fn open(sealer: &Sealer, id: Uuid, sealed: &Redacted) -> Option<Secret<Strin
 /// Seals the secrets of all endpoints with the current key. Returns the number of rows changed.
 pub async fn reseal_webhook_secrets(tx: &Tx, sealer: &Sealer) -> Result<usize> {
     let mut changed = 0;
-    for row in endpoint::Entity::find().all(&**tx).await? {
+    let rows = endpoint::Entity::find().order_by_asc(endpoint::Column::Id).lock_exclusive();
+    for row in rows.all(&**tx).await? {
         let context = context(row.id);
         let current = secrets::reseal(sealer, &context, &row.secret)?;
         let previous = row.previous_secret.as_ref().map(|sealed| secrets::reseal(sealer, &context, sealed));
