@@ -138,8 +138,8 @@ async fn a_session_without_a_secret_gets_one_with_its_next_access_token() {
 #[api_test]
 async fn seals_the_secrets_of_an_earlier_version_at_the_start() {
     let api = Api::start().await;
-    let cursor = api.app.db.read();
-    let row = secret::Entity::find_by_id("cursors").one(cursor).await.expect("found").expect("a row");
+    let db = api.app.db.read();
+    let row = secret::Entity::find_by_id("cursors").one(db).await.expect("found").expect("a row");
     let sealer = Sealer::new(SecretKeys::parse(SECRET_KEY).expect("a key"), None);
     let opened = sealer.open("secrets/cursors", row.value.expose()).expect("opens").expose().clone();
     let plain = String::from_utf8(opened).expect("text");
