@@ -4,7 +4,7 @@
 //! SQLite has connections that execute statements on the calling thread (`super::sqlite`) and one writer thread with
 //! group commit (`super::writer`), PostgreSQL has a connection pool. Services see no difference. A commit also
 //! increments collection versions, appends events and enqueues jobs (`super::transaction`).
-use std::{future::Future, path::Path, time::Duration};
+use std::{collections::BTreeSet, future::Future, path::Path, time::Duration};
 
 use entity::collection;
 use migration::{Migrator, MigratorTrait};
@@ -172,14 +172,23 @@ impl Db {
                 let notifier = self.notifier.clone();
                 let run = async move {
                     let open = OpenTransaction::Postgres(open);
-                    let (result, open, changes) = transaction::run(open, MAX_DURATION, work).await;
+                    let (result, open, pending) =
+                        transaction::run(open, MAX_DURATION, BTreeSet::new(), work).await;
+                    let result = match (result, &open) {
+                        (Ok(value), Some(open)) => {
+                            pending.write(open).await.map(|changes| (value, changes)).map_err(E::from)
+                        }
+                        (Ok(_), None) => Err(already_ended().into()),
+                        (Err(error), _) => Err(error),
+                    };
                     let committed = match open {
                         Some(OpenTransaction::Postgres(open)) if result.is_ok() => open.commit().await,
                         Some(OpenTransaction::Postgres(open)) => open.rollback().await,
                         _ => Err(already_ended()),
                     };
+                    let (value, changes) = result?;
                     notifier.notify(changes);
-                    result.and_then(|value| committed.map(|()| value).map_err(E::from))
+                    committed.map(|()| value).map_err(E::from)
                 };
                 tokio::spawn(run.in_current_span())
                     .await

@@ -19,15 +19,6 @@ pub struct Changes {
     pub collections: BTreeSet<&'static str>,
 }
 
-impl Changes {
-    /// Adds the changes of another unit of work.
-    pub fn merge(&mut self, other: Changes) {
-        self.events |= other.events;
-        self.jobs |= other.jobs;
-        self.collections.extend(other.collections);
-    }
-}
-
 #[derive(Clone)]
 pub struct ChangeNotifier {
     versions: CollectionVersions,

@@ -1,4 +1,4 @@
-//! A transaction and what belongs to its commit: collection versions, events, and notifications.
+//! A unit of work in a transaction, and what is written at the commit: collection versions and events.
 use std::{
     collections::BTreeSet,
     future::Future,
@@ -47,22 +47,60 @@ pub struct Transaction {
     open: Mutex<Option<OpenTransaction>>,
     deadline: Instant,
     failed: AtomicBool,
-    touched: parking_lot::Mutex<BTreeSet<&'static str>>,
-    events: parking_lot::Mutex<Vec<NewEvent>>,
-    jobs_enqueued: AtomicBool,
+    pending: parking_lot::Mutex<Pending>,
+    /// The collections that earlier units of work in the same transaction have changed.
+    touched_before: BTreeSet<&'static str>,
+}
+
+/// What units of work have left to be written immediately before the commit, once for all of them.
+#[derive(Debug, Default)]
+pub(super) struct Pending {
+    pub collections: BTreeSet<&'static str>,
+    events: Vec<NewEvent>,
+    jobs: bool,
+}
+
+impl Pending {
+    /// Adds what a later unit of work has left.
+    pub fn append(&mut self, mut later: Pending) {
+        self.collections.append(&mut later.collections);
+        self.events.append(&mut later.events);
+        self.jobs |= later.jobs;
+    }
+
+    /// Writes the collection versions and the events. Returns the changes to notify after the commit.
+    pub async fn write(self, open: &OpenTransaction) -> Result<Changes, DbErr> {
+        // Last and in alphabetical order (BTreeSet). All writers update these rows, so their locks are held
+        // briefly, and two transactions cannot deadlock on them.
+        if !self.collections.is_empty() {
+            let rows = self
+                .collections
+                .iter()
+                .map(|name| collection::ActiveModel { name: Set((*name).to_owned()), version: Set(1) });
+            let next = Expr::col((collection::Entity, collection::Column::Version)).add(1);
+            let bump = OnConflict::column(collection::Column::Name)
+                .value(collection::Column::Version, next)
+                .to_owned();
+            collection::Entity::insert_many(rows).on_conflict(bump).exec_without_returning(open).await?;
+        }
+        let changes =
+            Changes { events: !self.events.is_empty(), jobs: self.jobs, collections: self.collections };
+        event_log::write(open, self.events).await?;
+        Ok(changes)
+    }
 }
 
 impl Tx {
     /// Marks a collection as changed. Its version increases at the commit, which invalidates caches and list
     /// ETags.
     pub async fn touch(&self, collection: &'static str) -> Result<(), DbErr> {
-        self.touched.lock().insert(collection);
+        self.pending.lock().collections.insert(collection);
         Ok(())
     }
 
     /// Returns whether this transaction has changed a collection. Its version increases only at the commit.
     pub fn is_touched(&self, collection: &str) -> bool {
-        self.touched.lock().contains(collection)
+        self.touched_before.contains(collection) || self.pending.lock().collections.contains(collection)
     }
 
     /// Emits an event. It is appended to the event log if the transaction commits.
@@ -87,12 +125,12 @@ impl Tx {
             owner,
             occurred_at: at,
         };
-        self.events.lock().push(event);
+        self.pending.lock().events.push(event);
     }
 
     /// Notifies the workers of new jobs when the transaction commits.
     pub(super) fn mark_jobs_enqueued(&self) {
-        self.jobs_enqueued.store(true, Ordering::SeqCst);
+        self.pending.lock().jobs = true;
     }
 }
 
@@ -103,12 +141,16 @@ pub(super) enum OpenTransaction {
     Postgres(DatabaseTransaction),
 }
 
-/// Runs a unit of work. Returns its result and the transaction, which the caller commits or rolls back.
+/// Runs a unit of work. Returns its result and the transaction, which the caller commits or rolls back, and what is to
+/// be written before the commit.
+///
+/// `touched_before` has the collections that earlier units of work in the same transaction have changed.
 pub(super) async fn run<T, E, F, Fut>(
     transaction: OpenTransaction,
     max_duration: Duration,
+    touched_before: BTreeSet<&'static str>,
     work: F,
-) -> (Result<T, E>, Option<OpenTransaction>, Changes)
+) -> (Result<T, E>, Option<OpenTransaction>, Pending)
 where
     F: FnOnce(Tx) -> Fut,
     Fut: Future<Output = Result<T, E>>,
@@ -119,9 +161,8 @@ where
         open: Mutex::new(Some(transaction)),
         deadline: Instant::now() + max_duration,
         failed: AtomicBool::new(false),
-        touched: parking_lot::Mutex::default(),
-        events: parking_lot::Mutex::default(),
-        jobs_enqueued: AtomicBool::new(false),
+        pending: parking_lot::Mutex::default(),
+        touched_before,
     }));
     let running = AssertUnwindSafe(async { work(tx.clone()).await }).catch_unwind();
     let result = match tokio::time::timeout(max_duration, running).await {
@@ -131,14 +172,11 @@ where
     };
     // Waits for a statement that is still running, then disables all clones of the handle.
     let open = tx.open.lock().await.take();
-    match (result, open) {
-        // On SQLite, statements run without yielding, so the timeout above may not have been polled.
-        (Ok(_), open) if tx.is_over() => (Err(custom_error(TOO_LONG).into()), open, Changes::default()),
-        (Ok(value), Some(open)) => match tx.prepare_commit(&open).await {
-            Ok(changes) => (Ok(value), Some(open), changes),
-            Err(error) => (Err(error.into()), Some(open), Changes::default()),
-        },
-        (result, open) => (result, open, Changes::default()),
+    let checked = result.and_then(|value| tx.check_commit(open.as_ref()).map(|()| value).map_err(E::from));
+    let pending = std::mem::take(&mut *tx.pending.lock());
+    match checked {
+        Ok(value) => (Ok(value), open, pending),
+        Err(error) => (Err(error), open, Pending::default()),
     }
 }
 
@@ -147,9 +185,13 @@ pub(super) fn already_ended() -> DbErr {
 }
 
 impl Transaction {
-    /// Writes the collection versions and the events, immediately before the commit.
-    async fn prepare_commit(&self, open: &OpenTransaction) -> Result<Changes, DbErr> {
-        if open.has_ended() {
+    /// Checks that the transaction can be committed after work that reports success.
+    fn check_commit(&self, open: Option<&OpenTransaction>) -> Result<(), DbErr> {
+        // On SQLite, statements run without yielding, so the timeout may not have been polled.
+        if self.is_over() {
+            return Err(custom_error(TOO_LONG));
+        }
+        if open.is_none_or(OpenTransaction::has_ended) {
             return Err(already_ended());
         }
         // PostgreSQL responds to COMMIT after a failed statement with ROLLBACK, and the driver reports
@@ -157,24 +199,7 @@ impl Transaction {
         if self.backend == DbBackend::Postgres && self.failed.load(Ordering::SeqCst) {
             return Err(custom_error("a statement failed and the transaction continued"));
         }
-        // Last and in alphabetical order (BTreeSet). All writers update these rows, so their locks are held
-        // briefly, and two transactions cannot deadlock on them.
-        let touched = std::mem::take(&mut *self.touched.lock());
-        if !touched.is_empty() {
-            let rows = touched
-                .iter()
-                .map(|name| collection::ActiveModel { name: Set((*name).to_owned()), version: Set(1) });
-            let next = Expr::col((collection::Entity, collection::Column::Version)).add(1);
-            let bump = OnConflict::column(collection::Column::Name)
-                .value(collection::Column::Version, next)
-                .to_owned();
-            collection::Entity::insert_many(rows).on_conflict(bump).exec_without_returning(open).await?;
-        }
-        let events = std::mem::take(&mut *self.events.lock());
-        let (events_added, jobs) = (!events.is_empty(), self.jobs_enqueued.load(Ordering::SeqCst));
-        let changes = Changes { events: events_added, jobs, collections: touched };
-        event_log::write(open, events).await?;
-        Ok(changes)
+        Ok(())
     }
 
     /// Returns whether the time limit has passed.
@@ -310,7 +335,10 @@ mod tests {
             Ok::<_, DbErr>(())
         };
         let open = || OpenTransaction::Sqlite(connection.clone());
-        for result in [run(open(), limit, waits).await.0, run(open(), limit, blocks).await.0] {
+        for result in [
+            run(open(), limit, BTreeSet::new(), waits).await.0,
+            run(open(), limit, BTreeSet::new(), blocks).await.0,
+        ] {
             assert!(result.unwrap_err().to_string().contains("time limit"));
         }
         let blocks_and_writes = async |tx: Tx| {
@@ -318,11 +346,13 @@ mod tests {
             assert!(tx.execute_unprepared("SELECT 1").await.unwrap_err().to_string().contains("time limit"));
             Ok::<_, DbErr>(())
         };
-        assert!(run(open(), limit, blocks_and_writes).await.0.is_err());
+        assert!(run(open(), limit, BTreeSet::new(), blocks_and_writes).await.0.is_err());
         // After an error, SQLite may end a transaction on its own. Later statements must not run outside of it.
         connection.with(|connection| connection.control("ROLLBACK")).unwrap();
-        let ended =
-            run(open(), limit, async |tx: Tx| tx.execute_unprepared("SELECT 1").await.map(|_| ())).await;
+        let ended = run(open(), limit, BTreeSet::new(), async |tx: Tx| {
+            tx.execute_unprepared("SELECT 1").await.map(|_| ())
+        })
+        .await;
         assert!(ended.0.unwrap_err().to_string().contains("already ended"));
         std::fs::remove_dir_all(folder).unwrap();
     }

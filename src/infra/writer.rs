@@ -3,13 +3,14 @@
 //! SQLite allows one writer at a time, and a commit waits for the disk. The thread therefore runs all waiting
 //! units of work in one `BEGIN IMMEDIATE` transaction, each in a savepoint of its own, and commits once: one
 //! sync serves up to 128 callers. A failing unit rolls back to its savepoint and does not affect the others.
-//! Callers get their results only after the commit, so a success is durable.
+//! Collection versions and events are written once for all units. Callers get their results only after the commit,
+//! so a success is durable.
 //!
 //! The thread owns its connection and polls the units of work itself, so a statement runs without a context switch.
 //! While a commit waits for the disk, the next units arrive, and all of them run in the next transaction.
 //!
 //! The queue is bounded. When it is full, callers wait (backpressure).
-use std::{future::Future, panic::AssertUnwindSafe, time::Duration};
+use std::{collections::BTreeSet, future::Future, panic::AssertUnwindSafe, time::Duration};
 
 use futures_util::{FutureExt, future::BoxFuture};
 use sea_orm::DbErr;
@@ -23,7 +24,7 @@ use super::{
     db_error::custom_error,
     notify::{ChangeNotifier, Changes},
     sqlite::{Access, BEGIN, Database, SharedConnection},
-    transaction::{self, OpenTransaction, Tx},
+    transaction::{self, OpenTransaction, Pending, Tx},
 };
 
 /// Maximum units of work in one transaction. It bounds the time that the first unit waits for the last one.
@@ -31,15 +32,20 @@ const MAX_BATCH: usize = 128;
 
 type Responder = Box<dyn FnOnce(Result<(), DbErr>) + Send>;
 
-/// The outcome of a unit of work: whether to commit it, and the callback that reports to its caller.
+/// The outcome of a unit of work: whether to commit it, what to write at the commit, and the callback that reports to
+/// its caller.
 struct Outcome {
     commit: bool,
-    changes: Changes,
+    pending: Pending,
     respond: Responder,
 }
 
-/// A unit of work. It receives the connection, or the error that prevented its transaction.
-type Work = Box<dyn FnOnce(Result<SharedConnection, DbErr>) -> BoxFuture<'static, Outcome> + Send>;
+/// A unit of work. It receives the connection and the collections that earlier units have changed, or the error that
+/// prevented its transaction.
+type Work = Box<
+    dyn FnOnce(Result<(SharedConnection, BTreeSet<&'static str>), DbErr>) -> BoxFuture<'static, Outcome>
+        + Send,
+>;
 
 enum Message {
     Run(Work),
@@ -81,18 +87,19 @@ impl Writer {
     {
         let (sender, receiver) = oneshot::channel();
         let (max_duration, span) = (self.max_duration, Span::current());
-        let unit: Work = Box::new(move |connection| {
+        let unit: Work = Box::new(move |begun| {
             // The log lines of the work carry the request id of its caller.
             async move {
-                let (result, _, changes) = match connection {
-                    Ok(connection) => {
-                        transaction::run(OpenTransaction::Sqlite(connection), max_duration, work).await
+                let (result, _, pending) = match begun {
+                    Ok((connection, touched_before)) => {
+                        let open = OpenTransaction::Sqlite(connection);
+                        transaction::run(open, max_duration, touched_before, work).await
                     }
-                    Err(error) => (Err(error.into()), None, Changes::default()),
+                    Err(error) => (Err(error.into()), None, Pending::default()),
                 };
                 Outcome {
                     commit: result.is_ok(),
-                    changes,
+                    pending,
                     respond: Box::new(move |committed| {
                         // The caller may have been cancelled; its work is committed nevertheless.
                         let _ =
@@ -132,7 +139,7 @@ struct Batch {
     taken: usize,
     waiting: std::collections::VecDeque<Work>,
     responders: Vec<Responder>,
-    changes: Changes,
+    pending: Pending,
     /// Notified when the connection is closed. No units are taken from the queue afterwards.
     closed: Option<oneshot::Sender<()>>,
 }
@@ -179,7 +186,8 @@ impl WriterThread {
 
     /// Runs a batch, commits it and responds.
     async fn write(&mut self, batch: &mut Batch, first: Work) {
-        let committed = self.run_batch(batch, first).await;
+        let mut changes = Changes::default();
+        let committed = self.run_batch(batch, &mut changes, first).await;
         if let Err(error) = &committed {
             // Nothing of the batch is committed, so every caller gets the error, even if its own work succeeded.
             for work in std::mem::take(&mut batch.waiting) {
@@ -187,15 +195,20 @@ impl WriterThread {
             }
             self.reset_connection();
         }
-        self.notifier.notify(std::mem::take(&mut batch.changes));
+        self.notifier.notify(changes);
         for respond in batch.responders.drain(..) {
             respond(committed.clone());
         }
     }
 
-    /// Runs a batch in one transaction and commits it. After an error, the batch contains the units of work that
-    /// have not run.
-    async fn run_batch(&mut self, batch: &mut Batch, first: Work) -> Result<(), DbErr> {
+    /// Runs a batch in one transaction and commits it. Sets the changes that are in the database after the commit,
+    /// and after a commit that fails may be. After an error, the batch contains the units of work that have not run.
+    async fn run_batch(
+        &mut self,
+        batch: &mut Batch,
+        changes: &mut Changes,
+        first: Work,
+    ) -> Result<(), DbErr> {
         let control = |sql: &str| self.connection.with(|connection| connection.control(sql));
         let mut next = Some(first);
         let mut begun = control(BEGIN);
@@ -206,16 +219,19 @@ impl WriterThread {
                 return Err(error);
             }
             // A panic must not end the thread: no later write would succeed.
-            let outcome = AssertUnwindSafe(work(Ok(self.connection.clone()))).catch_unwind().await;
+            let begun = (self.connection.clone(), batch.pending.collections.clone());
+            let outcome = AssertUnwindSafe(work(Ok(begun))).catch_unwind().await;
             let outcome = outcome.map_err(|_| custom_error("a unit of work panicked"))?;
             batch.responders.push(outcome.respond);
             if !outcome.commit {
                 control("ROLLBACK TO unit")?;
             }
             control("RELEASE unit")?;
-            batch.changes.merge(outcome.changes);
+            batch.pending.append(outcome.pending);
             next = batch.next(&mut self.queue);
         }
+        let open = OpenTransaction::Sqlite(self.connection.clone());
+        *changes = std::mem::take(&mut batch.pending).write(&open).await?;
         control("COMMIT")
     }
 

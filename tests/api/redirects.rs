@@ -1,7 +1,10 @@
 //! Redirects: create, validate, update, delete, list and follow.
-use sea_orm::ConnectionTrait;
+use std::sync::Arc;
+
+use sea_orm::{ConnectionTrait, DbErr};
 use serde_json::{Value, json};
 use tenon::{http::auth::Role, resources::content::posts::ImportedPost};
+use tokio::sync::Notify;
 
 use crate::support::{Api, poll_until};
 
@@ -202,6 +205,33 @@ async fn a_cycle_that_a_deleted_redirect_leaves_is_inactive() {
     editor.put("/api/redirects/c", to("/d")).await.is(201);
     editor.put("/api/redirects/a/7", to("/c")).await.is(201);
     api.get("/b/7").await.is(307);
+}
+
+#[api_test]
+async fn two_redirects_at_the_same_time_cannot_form_a_cycle() {
+    let api = Api::start().await;
+    let editor = api.sign_in(Role::Editor).await;
+    let (hold, release) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+    let (held, released) = (hold.clone(), release.clone());
+    // On SQLite, both wait for this transaction, and then run in one.
+    let blocking = api.app.db.write(async move |_| {
+        held.notify_one();
+        released.notified().await;
+        Ok::<_, DbErr>(())
+    });
+    let (one, other) = (editor.put("/api/redirects/a", to("/b")), editor.put("/api/redirects/b", to("/a")));
+    let free = async {
+        hold.notified().await;
+        for _ in 0..100 {
+            tokio::task::yield_now().await;
+        }
+        release.notify_one();
+    };
+    let (blocking, one, other, ()) = tokio::join!(blocking, one, other, free);
+    blocking.expect("the transaction commits");
+    let mut statuses = [one.status, other.status];
+    statuses.sort_unstable();
+    assert_eq!(statuses, [201, 409], "{one:?}\n{other:?}");
 }
 
 #[api_test]
