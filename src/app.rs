@@ -105,7 +105,15 @@ impl App {
             ),
             documents: content::documents::Documents::new(db(), clock(), cursors(), trash),
             events: events::Events::new(db(), clock(), config.events.clone()),
-            health: health::Health::new(db(), clock(), rate_fetcher.clone()),
+            health: health::Health::new(
+                db(),
+                clock(),
+                rate_fetcher.clone(),
+                health::DataFolder {
+                    path: config.storage.data_dir.clone(),
+                    min_free_space: config.storage.min_free_space.0,
+                },
+            ),
             invoices_v1: billing::invoices::InvoicesV1::new(invoices.clone(), geoip.clone(), &config.geo),
             jobs: jobs::Jobs::new(db(), clock(), cursors()),
             media: content::media::MediaLibrary::new(db(), clock(), cursors(), blobs(config)?),

@@ -73,6 +73,7 @@ impl Serve {
             let _ = stop.send(true);
         });
         tokio::spawn(app.db.clone().follow_commits());
+        tokio::spawn(exit_on_storage_failure(app.clone(), log.clone()));
         tokio::spawn(hourly_maintenance(app.clone()));
         tokio::spawn(app.rate_fetcher.clone().run(stopping.clone()));
         worker::schedule::ensure_scheduled(&app).await.ok_or_log("starting the schedules");
@@ -96,6 +97,24 @@ impl Serve {
         log.flush();
         Ok(ExitCode::SUCCESS)
     }
+}
+
+/// The exit status after a failed read or write of the database file: `EX_IOERR` of sysexits.h.
+const EXIT_STORAGE_FAILURE: i32 = 74;
+
+/// Time for the responses of running requests, and for load balancers to see that the service is not ready.
+const EXIT_DELAY: Duration = Duration::from_millis(500);
+
+/// Ends the process when the storage of the database fails, so that a supervisor starts it again: only a new process
+/// recovers the database from its log.
+async fn exit_on_storage_failure(app: App, log: StderrWriter) {
+    let error = app.db.storage_failure().await;
+    let error = database_message(&error);
+    tracing::error!(error, "the storage of the database failed: the process exits; check the disk");
+    app.health.drain();
+    tokio::time::sleep(EXIT_DELAY).await;
+    log.flush();
+    std::process::exit(EXIT_STORAGE_FAILURE);
 }
 
 /// Logs a warning for each stored currency without an exchange rate. This happens when rates are removed from

@@ -79,6 +79,8 @@ section! {
         data_dir: PathBuf = "./data";
         /// postgres://… or sqlite://…; not set means SQLite in data_dir.
         database_url: Option<DatabaseUrl> [Secret];
+        /// Free bytes of data_dir below which `/readyz` responds 503; 0 disables the check.
+        min_free_space: ByteCount = 67_108_864;
         /// Keys that seal secrets in the database: 32 bytes in base64 or hexadecimal digits. The first one seals, others
         /// only open. Not set means the keys in secret_key_file.
         secret_key: Option<SecretKeys> [Secret];

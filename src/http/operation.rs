@@ -336,6 +336,9 @@ impl Operation {
         );
         // 414 and 431 are possible for every operation: limits are checked before routing.
         self.errors.extend([400, 414, 431, 500, 503]);
+        if !self.method.is_safe() {
+            self.errors.insert(507);
+        }
         if self.rate_limit.is_some() {
             self.errors.insert(429);
         }

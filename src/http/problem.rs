@@ -11,7 +11,7 @@ pub use super::api_error::*;
 use super::{etag::ETag, problem_code::ProblemCode};
 use crate::{
     domain::{locale::UnknownLocale, money::Currency},
-    infra::db_error,
+    infra::db_error::{self, Fault},
     schema::{ErrorCode, Location, Violation},
 };
 
@@ -106,6 +106,9 @@ pub enum Error {
     GatewayTimeout(String),
     #[error("database error")]
     Storage(#[from] sea_orm::DbErr),
+    /// The disk is full.
+    #[error("the disk of the server is full: {0}")]
+    InsufficientStorage(String),
     #[error("{0}")]
     Internal(String),
 }
@@ -167,8 +170,15 @@ impl Error {
             Error::Unavailable(_) | Error::MissingExchangeRate(_) => ProblemCode::ServiceUnavailable,
             Error::BadGateway(_) => ProblemCode::BadGateway,
             Error::GatewayTimeout(_) => ProblemCode::GatewayTimeout,
-            Error::Storage(error) if db_error::is_transient(error) => ProblemCode::ServiceUnavailable,
-            Error::Storage(_) | Error::Internal(_) => ProblemCode::InternalServerError,
+            Error::Storage(error) => match db_error::fault(error) {
+                Fault::Busy => ProblemCode::Busy,
+                Fault::TimeLimit => ProblemCode::TimeLimitExceeded,
+                Fault::StorageFull => ProblemCode::InsufficientStorage,
+                Fault::Contention | Fault::Unreachable | Fault::Io => ProblemCode::ServiceUnavailable,
+                Fault::Other => ProblemCode::InternalServerError,
+            },
+            Error::InsufficientStorage(_) => ProblemCode::InsufficientStorage,
+            Error::Internal(_) => ProblemCode::InternalServerError,
         }
     }
 }
@@ -323,20 +333,38 @@ impl From<Error> for Problem {
         if let Error::BadGateway(detail) | Error::GatewayTimeout(detail) = error {
             return Problem::new(code, detail);
         }
-        if code == ProblemCode::ServiceUnavailable {
-            return Problem::new(code, "the database is busy: retry")
-                .reason(cause(&error))
-                .header(header::RETRY_AFTER, "1");
-        }
         if code.status().is_server_error() {
-            return Problem::new(code, "internal error: report the trace to the operator")
-                .reason(cause(&error));
+            let (detail, retry_after) = server_error(&error);
+            let problem = Problem::new(code, detail).reason(cause(&error));
+            return match retry_after {
+                Some(seconds) => problem.header(header::RETRY_AFTER, seconds),
+                None => problem,
+            };
         }
         with_details(Problem::new(code, error.to_string()), error)
     }
 }
 
 const INVALID_TOKEN: &str = "Bearer realm=\"tenon\", error=\"invalid_token\"";
+
+/// Returns the detail of a server error, which hides its cause, and the seconds until a retry can succeed.
+fn server_error(error: &Error) -> (&'static str, Option<&'static str>) {
+    match error {
+        Error::InsufficientStorage(_) => (DISK_FULL, None),
+        Error::Storage(error) => match db_error::fault(error) {
+            Fault::Busy => ("the database is busy: retry", Some("1")),
+            Fault::TimeLimit => ("the query exceeded its time limit: retry with narrower filters", Some("1")),
+            Fault::StorageFull => (DISK_FULL, None),
+            Fault::Contention => ("another transaction changes the same rows: retry", Some("1")),
+            Fault::Unreachable | Fault::Io => ("the database does not respond: retry", Some("5")),
+            Fault::Other => (INTERNAL, None),
+        },
+        _ => (INTERNAL, None),
+    }
+}
+
+const DISK_FULL: &str = "the disk of the server is full: nothing was changed";
+const INTERNAL: &str = "internal error: report the trace to the operator";
 
 /// Returns the message of the innermost error.
 fn cause(error: &Error) -> String {

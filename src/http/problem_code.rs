@@ -89,6 +89,12 @@ codes! {
         "The upstream did not return a usable response; `detail` names the cause. Fix the path or the query, or retry later.";
     ServiceUnavailable = "service-unavailable", SERVICE_UNAVAILABLE, "Service unavailable",
         "The service is overloaded or shutting down. Retry after `Retry-After` seconds.";
+    Busy = "busy", SERVICE_UNAVAILABLE, "Database busy",
+        "Too many transactions wait for the database. Nothing was changed. Retry after `Retry-After` seconds.";
+    TimeLimitExceeded = "time-limit-exceeded", SERVICE_UNAVAILABLE, "Time limit exceeded",
+        "A query took too long and was stopped. Nothing was changed. Use narrower filters or a smaller `limit`, or retry after `Retry-After` seconds.";
+    InsufficientStorage = "insufficient-storage", INSUFFICIENT_STORAGE, "Insufficient storage",
+        "The disk of the server is full. Nothing was changed, and reads still work. Retry when the operator has freed space.";
     GatewayTimeout = "gateway-timeout", GATEWAY_TIMEOUT, "Gateway timeout",
         "The upstream did not respond in time. Retry later, or request less data at once.";
 }

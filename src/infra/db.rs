@@ -21,6 +21,7 @@ use uuid::Uuid;
 
 use super::{
     db_error::custom_error,
+    event_log,
     export::{Export, ExportPermits, Source, TooManyExports},
     notify::ChangeNotifier,
     private_files,
@@ -102,7 +103,7 @@ impl Db {
         let notifier = ChangeNotifier::default();
         // The writer is opened first, because it sets the journal mode of the file.
         let writer = Writer::start(database.clone(), MAX_DURATION, notifier.clone())?;
-        let reader = ReadConnection::Sqlite(sqlite::Readers::open(database.clone())?);
+        let reader = ReadConnection::Sqlite(sqlite::Readers::open(database.clone(), sqlite::MAX_QUERY)?);
         Ok(Db::with_backend(Backend::Sqlite { database, writer }, reader, notifier))
     }
 
@@ -289,12 +290,25 @@ impl Db {
         Ok(steps.collect())
     }
 
+    /// Waits until the storage of a SQLite database fails to read or to write. The process must be restarted then:
+    /// all later writes fail.
+    pub async fn storage_failure(&self) -> DbErr {
+        match &self.backend {
+            Backend::Sqlite { database, .. } => database.failure().wait().await,
+            // The failures of its storage are those of the database server.
+            Backend::Postgres(_) => std::future::pending().await,
+        }
+    }
+
     /// Checks that reads and writes succeed and that the schema is up to date.
     pub async fn ready(&self) -> Result<(), DbErr> {
+        if let Backend::Sqlite { database, .. } = &self.backend {
+            database.failure().check()?;
+        }
         if !applied(self.read()).await?.contains(&migration::newest()) {
             return Err(custom_error("the schema is not up to date"));
         }
-        self.write(async move |tx: Tx| tx.execute_unprepared("SELECT 1").await.map(|_| ())).await
+        self.write(async move |tx: Tx| event_log::write_probe(&*tx).await).await
     }
 
     /// Closes all connections, after the queries and writes that are running.

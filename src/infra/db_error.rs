@@ -1,4 +1,4 @@
-//! Classifies database errors: transient errors and unique violations.
+//! Classifies database errors.
 use sea_orm::{
     DbErr, RuntimeErr,
     sqlx::{self, error::DatabaseError},
@@ -6,27 +6,45 @@ use sea_orm::{
 
 use super::sqlite;
 
-/// Returns whether the error is transient: a lock conflict, a timeout, or an unreachable database. A retry
-/// may succeed.
-pub fn is_transient(error: &DbErr) -> bool {
+/// What a database error means for the caller.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fault {
+    /// The transaction did not begin: no connection or write lock was available in time.
+    Busy,
+    /// Another transaction holds a lock, or the database aborted this one in its favour.
+    Contention,
+    /// A query or a transaction exceeded its time limit.
+    TimeLimit,
+    /// The disk is full.
+    StorageFull,
+    /// The database cannot be reached, or is stopping.
+    Unreachable,
+    /// The storage failed to read or to write.
+    Io,
+    /// Any other error.
+    Other,
+}
+
+/// Returns what the error means for the caller.
+pub fn fault(error: &DbErr) -> Fault {
     match error {
-        DbErr::ConnectionAcquire(_) => true,
+        DbErr::ConnectionAcquire(_) => Fault::Busy,
         DbErr::Conn(RuntimeErr::SqlxError(cause))
         | DbErr::Exec(RuntimeErr::SqlxError(cause))
         | DbErr::Query(RuntimeErr::SqlxError(cause)) => match &**cause {
+            sqlx::Error::PoolTimedOut => Fault::Busy,
             sqlx::Error::Io(_)
             | sqlx::Error::Tls(_)
-            | sqlx::Error::PoolTimedOut
             | sqlx::Error::PoolClosed
-            | sqlx::Error::WorkerCrashed => true,
+            | sqlx::Error::WorkerCrashed => Fault::Unreachable,
             sqlx::Error::Database(cause) => match sqlite::code(error) {
-                Some(code) => is_transient_sqlite_code(code),
-                None => is_transient_sqlstate(&**cause),
+                Some(code) => sqlite::fault(code),
+                None => postgres_fault(&**cause),
             },
-            _ => false,
+            _ => Fault::Other,
         },
-        DbErr::Custom(text) => text == TOO_LONG,
-        _ => false,
+        DbErr::Custom(text) if text == TOO_LONG => Fault::TimeLimit,
+        _ => Fault::Other,
     }
 }
 
@@ -55,17 +73,21 @@ pub fn is_unique_violation(error: &DbErr) -> bool {
     }
 }
 
-/// Returns whether a result code of SQLite is BUSY, LOCKED, IOERR, FULL or CANTOPEN. The low byte is the primary
-/// code.
-fn is_transient_sqlite_code(code: i32) -> bool {
-    matches!(code & 0xff, 5 | 6 | 10 | 13 | 14)
-}
-
-fn is_transient_sqlstate(error: &dyn DatabaseError) -> bool {
-    let Some(code) = error.code() else { return false };
-    // Classes 08, 53 and 57: connection exception, insufficient resources, operator intervention (including
-    // statement_timeout). Codes: lock not available, serialization failure, deadlock, idle and transaction
-    // timeouts (PostgreSQL manual, appendix A).
-    matches!(&*code, "55P03" | "40001" | "40P01" | "25P03" | "25P04")
-        || ["08", "53", "57"].iter().any(|class| code.starts_with(class))
+/// Returns what an error code of PostgreSQL means (manual, appendix A).
+fn postgres_fault(error: &dyn DatabaseError) -> Fault {
+    let Some(code) = error.code() else { return Fault::Other };
+    match &*code {
+        // Too many connections; the server is starting.
+        "53300" | "57P03" => Fault::Busy,
+        // Lock not available, serialization failure, deadlock.
+        "55P03" | "40001" | "40P01" => Fault::Contention,
+        // Query canceled (`statement_timeout`), idle and transaction timeouts.
+        "57014" | "25P03" | "25P04" => Fault::TimeLimit,
+        "53100" => Fault::StorageFull,
+        // System error. Its code for a failed read or write of a file is 58030.
+        code if code.starts_with("58") => Fault::Io,
+        // Connection exception, operator intervention.
+        code if code.starts_with("08") || code.starts_with("57") => Fault::Unreachable,
+        _ => Fault::Other,
+    }
 }

@@ -8,8 +8,8 @@ use entity::{
     sequence,
 };
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, ConnectionTrait, DbBackend, DbErr, EntityTrait, Iterable, PaginatorTrait,
-    QueryFilter, QueryOrder, QuerySelect, QueryTrait, Set,
+    ActiveModelTrait, ColumnTrait, ConnectionTrait, DbBackend, DbErr, EntityTrait, Insert, Iterable,
+    PaginatorTrait, QueryFilter, QueryOrder, QuerySelect, QueryTrait, Set,
     sea_query::{
         CommonTableExpression, Expr, ExprTrait, InsertStatement, Keyword, OnConflict, Query, SimpleExpr,
         WithClause,
@@ -24,6 +24,9 @@ const SEQUENCE: &str = "events";
 
 /// Rows per INSERT. Each has ten values, and databases limit the number of bound values.
 const INSERT_BATCH: usize = 500;
+
+/// The row of the `sequence` table that a readiness check writes.
+const PROBE: &str = "readiness";
 
 /// An event that is appended when its transaction commits.
 #[derive(Debug, Clone)]
@@ -49,11 +52,7 @@ pub(super) async fn write(connection: &impl ConnectionTrait, events: Vec<NewEven
     }
     let count = events.len() as i64;
     let mut rows: Vec<_> = (1 - count..).zip(events).map(|(offset, event)| row_of(offset, event)).collect();
-    let row = sequence::ActiveModel { name: Set(SEQUENCE.to_owned()), value: Set(count) };
-    let next = Expr::col((sequence::Entity, sequence::Column::Value)).add(count);
-    let on_conflict =
-        OnConflict::column(sequence::Column::Name).value(sequence::Column::Value, next).to_owned();
-    let increment = sequence::Entity::insert(row).on_conflict(on_conflict);
+    let increment = increment(SEQUENCE, count);
     if connection.get_database_backend() == DbBackend::Postgres && rows.len() <= INSERT_BATCH {
         let mut increment = increment.into_query();
         increment.returning_col(sequence::Column::Value);
@@ -69,6 +68,20 @@ pub(super) async fn write(connection: &impl ConnectionTrait, events: Vec<NewEven
         rows = rest;
     }
     Ok(())
+}
+
+/// Returns the statement that increments a sequence.
+fn increment(name: &str, count: i64) -> Insert<sequence::ActiveModel> {
+    let row = sequence::ActiveModel { name: Set(name.to_owned()), value: Set(count) };
+    let next = Expr::col((sequence::Entity, sequence::Column::Value)).add(count);
+    let on_conflict =
+        OnConflict::column(sequence::Column::Name).value(sequence::Column::Value, next).to_owned();
+    sequence::Entity::insert(row).on_conflict(on_conflict)
+}
+
+/// Writes a row, to check that writes are possible.
+pub(super) async fn write_probe(connection: &impl ConnectionTrait) -> Result<(), DbErr> {
+    increment(PROBE, 1).exec_without_returning(connection).await.map(|_| ())
 }
 
 /// Returns the statement that inserts the rows. Their positions are relative to `last`, the position of the last row.

@@ -211,7 +211,7 @@ impl WriterThread {
     ) -> Result<(), DbErr> {
         let control = |sql: &str| self.connection.with(|connection| connection.control(sql));
         let mut next = Some(first);
-        let mut begun = control(BEGIN);
+        let mut begun = self.database.failure().check().and_then(|()| control(BEGIN));
         while let Some(work) = next {
             let savepoint = std::mem::replace(&mut begun, Ok(())).and_then(|()| control("SAVEPOINT unit"));
             if let Err(error) = savepoint {

@@ -1,5 +1,6 @@
 //! Health checks: liveness, readiness and a report for each component.
 use std::{
+    path::PathBuf,
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicI64, Ordering},
@@ -19,7 +20,7 @@ use crate::{
         problem::{ApiError, Error, Result},
         response::UncachedResponse,
     },
-    infra::{clock::Clock, db::Db},
+    infra::{clock::Clock, db::Db, disk},
 };
 
 /// Timeout of the database check.
@@ -32,15 +33,31 @@ pub struct Health {
     db: Db,
     clock: Clock,
     refresh: RateFetcher,
+    data_folder: DataFolder,
     draining: Arc<AtomicBool>,
     /// The time of the last successful database check, in milliseconds since the epoch.
     database_checked_at: Arc<AtomicI64>,
 }
 
+/// The folder of the data, and the free space that it needs in bytes.
+#[derive(Clone)]
+pub struct DataFolder {
+    pub path: PathBuf,
+    pub min_free_space: u64,
+}
+
+impl DataFolder {
+    fn has_free_space(&self) -> bool {
+        // The folder does not exist if all data are elsewhere.
+        self.min_free_space == 0
+            || disk::free_bytes(&self.path).map_or(true, |free| free >= self.min_free_space)
+    }
+}
+
 impl Health {
-    pub fn new(db: Db, clock: Clock, refresh: RateFetcher) -> Self {
+    pub fn new(db: Db, clock: Clock, refresh: RateFetcher, data_folder: DataFolder) -> Self {
         let database_checked_at = Arc::new(AtomicI64::new(i64::MIN));
-        Health { db, clock, refresh, draining: Arc::default(), database_checked_at }
+        Health { db, clock, refresh, data_folder, draining: Arc::default(), database_checked_at }
     }
 
     /// Makes the readiness check fail from now on.
@@ -73,9 +90,12 @@ impl Health {
         if self.draining.load(Ordering::SeqCst) {
             return Err(Error::Unavailable("the server is stopping: retry later"));
         }
-        match self.database().await {
+        if !self.database().await {
+            return Err(Error::Unavailable("the database rejects reads or writes"));
+        }
+        match self.data_folder.has_free_space() {
             true => Ok(()),
-            false => Err(Error::Unavailable("the database does not respond")),
+            false => Err(Error::Unavailable("the free space of data_dir is below min_free_space")),
         }
     }
 }
@@ -107,8 +127,10 @@ pub struct Liveness {
 pub struct HealthReport {
     /// The worst status of the components.
     pub status: HealthStatus,
-    /// Whether the database responds and has the current schema.
+    /// Whether the database accepts reads and writes and has the current schema.
     pub database: HealthStatus,
+    /// Whether the data folder has the minimum of free space.
+    pub storage: HealthStatus,
     /// Whether the last fetch of exchange rates succeeded. Absent if no source is configured.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rates: Option<HealthStatus>,
@@ -122,7 +144,12 @@ impl Example for Liveness {
 
 impl Example for HealthReport {
     fn example() -> Self {
-        HealthReport { status: HealthStatus::Ok, database: HealthStatus::Ok, rates: Some(HealthStatus::Ok) }
+        HealthReport {
+            status: HealthStatus::Ok,
+            database: HealthStatus::Ok,
+            storage: HealthStatus::Ok,
+            rates: Some(HealthStatus::Ok),
+        }
     }
 }
 
@@ -147,8 +174,8 @@ impl HealthApi {
 
     /// Check readiness
     ///
-    /// Returns 200 if the database responds, has the current schema, and the service is not stopping;
-    /// otherwise 503.
+    /// Returns 200 if the database accepts a write and has the current schema, the data folder has the minimum of
+    /// free space, and the service is not stopping; otherwise 503.
     #[oai(path = "/readyz", method = "get", operation_id = "healthGetReadiness")]
     async fn get_readiness(&self, _caller: HealthProbe) -> Result<UncachedResponse<Liveness>, ApiError<()>> {
         self.0.ready().await?;
@@ -160,10 +187,11 @@ impl HealthApi {
     /// Returns 200 even if a component is degraded, and names that component.
     #[oai(path = "/api/health", method = "get", operation_id = "healthGet")]
     async fn get(&self, _caller: HealthProbe) -> Result<UncachedResponse<HealthReport>, ApiError<()>> {
-        let database = if self.0.database().await { HealthStatus::Ok } else { HealthStatus::Degraded };
+        let health = |is_ok| if is_ok { HealthStatus::Ok } else { HealthStatus::Degraded };
+        let database = health(self.0.database().await);
+        let storage = health(self.0.data_folder.has_free_space());
         let rates = self.0.rates();
-        let degraded = [Some(database), rates].contains(&Some(HealthStatus::Degraded));
-        let status = if degraded { HealthStatus::Degraded } else { HealthStatus::Ok };
-        Ok(UncachedResponse::new(HealthReport { status, database, rates }))
+        let status = health(![Some(database), Some(storage), rates].contains(&Some(HealthStatus::Degraded)));
+        Ok(UncachedResponse::new(HealthReport { status, database, storage, rates }))
     }
 }

@@ -17,6 +17,7 @@ use crate::support::Response;
 const NOT_PRODUCED: &[(u16, &str)] = &[
     (500, "no request is known that makes the service fail"),
     (503, "returned at the limits of a running server: the stage `abuse` and the tests of the listener"),
+    (507, "returned for every write while the disk is full: `storage_faults.rs`"),
 ];
 
 /// The operations and statuses of the responses so far.

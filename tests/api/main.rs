@@ -47,6 +47,7 @@ mod revisions;
 mod schedule;
 mod secrets_at_rest;
 mod sessions;
+mod storage_faults;
 mod support;
 mod trash;
 mod upstreams;

@@ -30,6 +30,7 @@ fn adds_the_errors_of_all_operations() {
     let mut unlimited = operation("GET", Access::Signed(SIGNATURE));
     unlimited.rate_limit = None;
     assert_eq!(errors(unlimited), [400, 414, 431, 500, 503]);
+    assert!(errors(operation("DELETE", Access::Public)).contains(&507));
 }
 
 #[test]

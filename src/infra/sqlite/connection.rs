@@ -20,6 +20,7 @@ use sea_orm::{
 
 use super::{
     error::{connect_error, exec_error, query_error},
+    failure::StorageFailure,
     rows::{Columns, bind},
 };
 use crate::infra::{
@@ -55,21 +56,27 @@ pub enum Access {
     ReadOnly,
 }
 
-/// A database file, and the observer of its statements.
+/// A database file, the observer of its statements, and the failure of its storage.
 #[derive(Clone)]
 pub struct Database {
     path: Arc<Path>,
     observer: Option<QueryObserver>,
+    failure: StorageFailure,
 }
 
 impl Database {
     pub fn new(path: PathBuf, observer: Option<QueryObserver>) -> Self {
-        Database { path: path.into(), observer }
+        Database { path: path.into(), observer, failure: StorageFailure::default() }
+    }
+
+    /// Returns the failure of the storage.
+    pub fn failure(&self) -> &StorageFailure {
+        &self.failure
     }
 
     /// Opens a connection.
     pub fn connect(&self, access: Access) -> Result<Connection, DbErr> {
-        self.open(access).map_err(connect_error)
+        self.open(access).map_err(connect_error).inspect_err(|error| self.failure.record(error))
     }
 
     fn open(&self, access: Access) -> Result<Connection, rusqlite::Error> {
@@ -84,7 +91,8 @@ impl Database {
             Access::ReadWrite => WRITE_PRAGMAS,
             Access::ReadOnly => READ_PRAGMAS,
         })?;
-        Ok(Connection { inner, columns: HashMap::default(), observer: self.observer.clone(), limit: None })
+        let (observer, failure) = (self.observer.clone(), self.failure.clone());
+        Ok(Connection { inner, columns: HashMap::default(), observer, failure, limit: None })
     }
 }
 
@@ -94,6 +102,7 @@ pub struct Connection {
     /// The columns of prepared statements, by SQL text.
     columns: HashMap<Box<str>, Arc<Columns>, foldhash::fast::RandomState>,
     observer: Option<QueryObserver>,
+    failure: StorageFailure,
     limit: Option<TimeLimit>,
 }
 
@@ -179,6 +188,14 @@ impl Connection {
     pub fn for_each_row(
         &mut self,
         statement: &Statement,
+        next: impl FnMut(&Row<'_>) -> Result<bool, DbErr>,
+    ) -> Result<(), DbErr> {
+        self.recorded(|connection| connection.step_rows(statement, next))
+    }
+
+    fn step_rows(
+        &mut self,
+        statement: &Statement,
         mut next: impl FnMut(&Row<'_>) -> Result<bool, DbErr>,
     ) -> Result<(), DbErr> {
         let mut prepared = self.inner.prepare_cached(&statement.sql).map_err(query_error)?;
@@ -235,8 +252,8 @@ impl Connection {
 
     /// Runs a statement without values that belongs to a transaction, such as BEGIN.
     pub fn control(&mut self, sql: &str) -> Result<(), DbErr> {
-        let mut prepared = self.inner.prepare_cached(sql).map_err(exec_error)?;
-        prepared.raw_execute().map(|_| ()).map_err(exec_error)
+        let execute = || self.inner.prepare_cached(sql)?.raw_execute();
+        execute().map(|_| ()).map_err(exec_error).inspect_err(|error| self.failure.record(error))
     }
 
     /// Returns whether a transaction is open.
@@ -244,14 +261,18 @@ impl Connection {
         !self.inner.is_autocommit()
     }
 
+    fn recorded<T>(&mut self, run: impl FnOnce(&mut Self) -> Result<T, DbErr>) -> Result<T, DbErr> {
+        run(self).inspect_err(|error| self.failure.record(error))
+    }
+
     fn observe<T>(
         &mut self,
         statement: &Statement,
         run: impl FnOnce(&mut Self) -> Result<T, DbErr>,
     ) -> Result<T, DbErr> {
-        let Some(observer) = self.observer.clone() else { return run(self) };
+        let Some(observer) = self.observer.clone() else { return self.recorded(run) };
         let started = Instant::now();
-        let result = run(self);
+        let result = self.recorded(run);
         // An interrupted statement is repeated, or its caller is cancelled.
         if !result.as_ref().is_err_and(super::error::is_interrupted) {
             observer(&Info { elapsed: started.elapsed(), statement, failed: result.is_err() });

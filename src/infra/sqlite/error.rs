@@ -10,6 +10,8 @@ use sea_orm::{
     },
 };
 
+use crate::infra::db_error::Fault;
+
 /// An error of SQLite with its extended result code.
 #[derive(Debug)]
 struct SqliteFailure {
@@ -96,6 +98,20 @@ pub fn code(error: &DbErr) -> Option<i32> {
     };
     let sqlx::Error::Database(error) = &**cause else { return None };
     error.try_downcast_ref::<SqliteFailure>().map(|failure| failure.code)
+}
+
+/// Returns what an extended result code means for the caller. The low byte is the primary code.
+pub fn fault(code: i32) -> Fault {
+    match (code, code & 0xff) {
+        // SQLite extends the index of the write-ahead log before it writes to the log.
+        (ffi::SQLITE_IOERR_SHMSIZE, _) | (_, ffi::SQLITE_FULL) => Fault::StorageFull,
+        // Only `BEGIN IMMEDIATE` waits for a lock, and queries never do (WAL mode).
+        (_, ffi::SQLITE_BUSY | ffi::SQLITE_LOCKED) => Fault::Busy,
+        (_, ffi::SQLITE_INTERRUPT) => Fault::TimeLimit,
+        (_, ffi::SQLITE_IOERR) => Fault::Io,
+        (_, ffi::SQLITE_CANTOPEN) => Fault::Unreachable,
+        _ => Fault::Other,
+    }
 }
 
 /// Returns whether a progress handler stopped the statement.

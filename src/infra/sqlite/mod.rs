@@ -3,6 +3,7 @@
 mod blocking;
 mod connection;
 mod error;
+mod failure;
 mod readers;
 mod rows;
 #[cfg(test)]
@@ -10,5 +11,5 @@ mod tests;
 
 pub(super) use blocking::run_blocking;
 pub(super) use connection::{Access, BEGIN, Connection, Database, SharedConnection};
-pub(super) use error::code;
-pub(super) use readers::Readers;
+pub(super) use error::{code, fault};
+pub(super) use readers::{MAX_QUERY, Readers};

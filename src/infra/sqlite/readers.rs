@@ -34,6 +34,9 @@ const MAX_SLOW: usize = 64;
 /// Slow queries at the same time. More than there are cores, because they also wait for the disk.
 const SLOW_QUERIES: usize = 8;
 
+/// Maximum duration of a slow query, as `statement_timeout` on PostgreSQL.
+pub const MAX_QUERY: Duration = Duration::from_secs(5);
+
 /// How long a slow query waits for a connection.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -48,6 +51,7 @@ struct Inner {
     /// Idle connections for slow queries. They are opened when they are needed.
     idle: Mutex<Vec<Connection>>,
     permits: Arc<Semaphore>,
+    max_query: Duration,
 }
 
 struct InlineReader {
@@ -57,8 +61,8 @@ struct InlineReader {
 }
 
 impl Readers {
-    /// Opens one connection per core.
-    pub fn open(database: Database) -> Result<Self, DbErr> {
+    /// Opens one connection per core. A query is interrupted after `max_query`.
+    pub fn open(database: Database, max_query: Duration) -> Result<Self, DbErr> {
         let cores = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
         let open = || {
             let mut connection = database.connect(Access::ReadOnly)?;
@@ -67,7 +71,7 @@ impl Readers {
         };
         let inline = (0..cores).map(|_| open()).collect::<Result<_, DbErr>>()?;
         let permits = Arc::new(Semaphore::new(SLOW_QUERIES));
-        Ok(Readers(Arc::new(Inner { database, inline, idle: Mutex::default(), permits })))
+        Ok(Readers(Arc::new(Inner { database, inline, idle: Mutex::default(), permits, max_query })))
     }
 
     async fn query(&self, statement: Statement, max_rows: usize) -> Result<Vec<ProxyRow>, DbErr> {
@@ -127,8 +131,8 @@ impl Readers {
         (!interrupted).then_some(result)
     }
 
-    /// Runs `work` on a thread for blocking work with a connection. If the caller is cancelled, the statement is
-    /// interrupted.
+    /// Runs `work` on a thread for blocking work with a connection. Its statement is interrupted when the caller is
+    /// cancelled and after the maximum duration.
     pub async fn on_thread<T, F>(&self, work: F) -> Result<T, DbErr>
     where
         F: FnOnce(&mut Connection) -> Result<T, DbErr> + Send + 'static,
@@ -147,7 +151,8 @@ impl Readers {
                 Some(connection) => connection,
                 None => readers.0.database.connect(Access::ReadOnly)?,
             };
-            connection.interrupt_if(move || cancellation.is_cancelled())?;
+            let (started, max_query) = (Instant::now(), readers.0.max_query);
+            connection.interrupt_if(move || cancellation.is_cancelled() || started.elapsed() > max_query)?;
             let result = work(&mut connection);
             // After `close`, the connection is dropped.
             if !readers.0.permits.is_closed() {

@@ -5,10 +5,14 @@ use parking_lot::Mutex;
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, FromQueryResult, QueryResult, Statement};
 use uuid::Uuid;
 
-use super::{Access, Database, Readers, SharedConnection};
+use super::{Access, Database, MAX_QUERY, Readers, SharedConnection, error::query_error};
 use crate::infra::{
+    db_error::{Fault, fault},
+    notify::ChangeNotifier,
     query_log::QueryObserver,
     rows::{FromRow, RowReader},
+    transaction::Tx,
+    writer::Writer,
 };
 
 /// A database file in a folder that is deleted on drop.
@@ -71,7 +75,7 @@ impl FromRow for Positioned {
 #[tokio::test]
 async fn decodes_columns_by_position_and_names_a_column_of_another_type() {
     let file = TestFile::new(None);
-    let readers = Readers::open(file.1.clone()).unwrap();
+    let readers = Readers::open(file.1.clone(), MAX_QUERY).unwrap();
     let fetch = async |values: &str| {
         let [a, b, c, d, e]: [&str; 5] = values.split(", ").collect::<Vec<_>>().try_into().unwrap();
         let sql = format!("SELECT {a} AS a, {b} AS b, {c} AS c, {d} AS d, {e} AS e");
@@ -157,7 +161,7 @@ async fn a_slow_query_completes_on_another_thread_and_is_observed_once() {
         assert!(!info.failed);
         *counter.lock() += 1;
     })));
-    let readers = Readers::open(file.1.clone()).unwrap();
+    let readers = Readers::open(file.1.clone(), MAX_QUERY).unwrap();
     for expected in 1..=3 {
         let row = one(&readers, &count_to(1_000_000)).await;
         assert_eq!(row.try_get::<i64>("", "n").unwrap(), 1_000_000);
@@ -170,7 +174,7 @@ async fn a_slow_query_completes_on_another_thread_and_is_observed_once() {
 #[tokio::test]
 async fn a_cancelled_query_is_interrupted() {
     let file = TestFile::new(None);
-    let readers = Readers::open(file.1.clone()).unwrap();
+    let readers = Readers::open(file.1.clone(), MAX_QUERY).unwrap();
     let endless = count_to(u32::MAX);
     for _ in 0..20 {
         let query = readers.query_one_raw(select(endless.as_str()));
@@ -180,4 +184,31 @@ async fn a_cancelled_query_is_interrupted() {
     tokio::time::timeout(Duration::from_secs(20), readers.close()).await.expect("no query is running");
     let closed: Result<_, DbErr> = readers.query_all_raw(select("SELECT 1")).await;
     assert!(closed.is_err());
+}
+
+#[tokio::test]
+async fn a_query_is_interrupted_after_its_time_limit() {
+    let file = TestFile::new(None);
+    let readers = Readers::open(file.1.clone(), Duration::from_millis(50)).unwrap();
+    let endless = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT max(i) FROM n";
+    let error = readers.query_all_raw(select(endless)).await.unwrap_err();
+    assert_eq!(fault(&error), Fault::TimeLimit, "{error:?}");
+    one(&readers, "SELECT 1").await;
+}
+
+#[tokio::test]
+async fn after_a_failure_of_the_storage_no_transaction_commits() {
+    let file = TestFile::new(None);
+    let second = Duration::from_secs(1);
+    let writer = Writer::start(file.1.clone(), second, ChangeNotifier::default()).unwrap();
+    let write = async || writer.run(async |tx: Tx| tx.execute_unprepared("SELECT 1").await.map(|_| ())).await;
+    let failed = |code| query_error(rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(code), None));
+    file.1.failure().record(&failed(rusqlite::ffi::SQLITE_FULL));
+    write().await.unwrap();
+    let (sync, read) = (failed(rusqlite::ffi::SQLITE_IOERR_FSYNC), failed(rusqlite::ffi::SQLITE_IOERR_READ));
+    file.1.failure().record(&sync);
+    file.1.failure().record(&read);
+    assert_eq!(write().await.unwrap_err(), sync, "the first failure is reported");
+    assert_eq!(file.1.failure().wait().await, sync);
+    assert_eq!(fault(&sync), Fault::Io);
 }

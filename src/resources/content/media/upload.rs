@@ -1,5 +1,6 @@
 //! Uploads: reads the form as a stream, re-encodes the image without metadata and stores it once per account.
 use std::{
+    io::ErrorKind,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -339,5 +340,8 @@ fn duplicate_part(place: &str) -> Error {
 }
 
 pub(super) fn blob_error(error: std::io::Error) -> Error {
-    Error::Internal(format!("the blob store failed: {error}"))
+    match error.kind() {
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => Error::InsufficientStorage(error.to_string()),
+        _ => Error::Internal(format!("the blob store failed: {error}")),
+    }
 }
