@@ -200,9 +200,9 @@ async fn admits_anonymous_callers_where_declared() {
 #[api_test]
 async fn admits_api_keys_with_the_declared_scope_only() {
     let api = Api::with(&[("registration", "on")]).await;
-    let admin = api.sign_in(Role::Admin).await;
     let key = async |scope: &str| {
         let new = json!({ "name": "program", "scopes": [scope] });
+        let admin = api.sign_in(Role::Admin).await;
         let created = admin.post("/api/api-keys", new).await.is(201).body;
         created["key"].as_str().expect("a key").to_owned()
     };
