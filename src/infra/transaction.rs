@@ -76,7 +76,7 @@ impl Tx {
         audience: Audience,
         at: i64,
     ) {
-        let (audience, owner) = audience.columns();
+        let (audience, owner, post) = audience.columns();
         let event = NewEvent {
             kind: kind.as_str(),
             topic: kind.topic().as_str(),
@@ -85,6 +85,7 @@ impl Tx {
             version,
             audience,
             owner,
+            post,
             occurred_at: at,
         };
         self.events.lock().push(event);

@@ -102,7 +102,7 @@ fn expected(access: Access, role: Role) -> Expected {
     let Access::Authenticated { allowed, .. } = access else { return Expected::Allowed };
     if allowed.contains(&Allowed::All) || allowed.contains(&Allowed::Role(role)) {
         Expected::Allowed
-    } else if allowed.contains(&Allowed::Owner) {
+    } else if allowed.iter().any(|group| matches!(group, Allowed::Owner(kind) if kind.is_held_by(role))) {
         Expected::Owner
     } else {
         Expected::Rejected

@@ -1,0 +1,38 @@
+//! Events about comments name the post that decides who receives them. Events about own posts and images have an audience
+//! of their own, because the rights of their owner depend on the role. Adds an index for preview links by creator.
+use sea_orm_migration::{prelude::*, sea_orm::ConnectionTrait};
+
+use crate::columns::*;
+
+#[derive(DeriveMigrationName)]
+pub struct Migration;
+
+/// The post of an earlier event about a comment is not known. Only editors receive such an event.
+const UP: &str = r#"
+UPDATE "events" SET "audience" = 'editors', "owner" = NULL WHERE "topic" = 'comments';
+UPDATE "events" SET "audience" = 'content-owner'
+    WHERE "topic" IN ('posts', 'media') AND "audience" = 'editors' AND "owner" IS NOT NULL;
+"#;
+
+/// An event about a comment is public only if its post is. The earlier version does not check it.
+const DOWN: &str = r#"
+UPDATE "events" SET "audience" = 'editors', "owner" = NULL WHERE "topic" = 'comments';
+UPDATE "events" SET "audience" = 'editors' WHERE "audience" = 'content-owner';
+"#;
+
+#[async_trait::async_trait]
+impl MigrationTrait for Migration {
+    async fn up(&self, m: &SchemaManager) -> Result<(), DbErr> {
+        let events = Table::alter().table(Alias::new("events")).add_column(nullable_uuid("post")).take();
+        m.alter_table(events).await?;
+        m.get_connection().execute_unprepared(UP).await?;
+        create_index(m, "previews", &["created_by"], false).await
+    }
+
+    async fn down(&self, m: &SchemaManager) -> Result<(), DbErr> {
+        m.drop_index(Index::drop().name("ix_previews_created_by").to_owned()).await?;
+        m.get_connection().execute_unprepared(DOWN).await?;
+        let events = Table::alter().table(Alias::new("events")).drop_column(Alias::new("post")).take();
+        m.alter_table(events).await
+    }
+}
