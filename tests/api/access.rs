@@ -148,6 +148,25 @@ async fn rejects_missing_and_invalid_credentials() {
 }
 
 #[api_test]
+async fn rejects_two_authorization_headers() {
+    let api = Api::start().await;
+    let admin = api.sign_in(Role::Admin).await;
+    let (token, other) =
+        (admin.header("authorization", "Bearer x"), api.header("authorization", "Basic YTpi"));
+    for request in example_requests() {
+        for client in [&token, &other.header("authorization", "Basic YTpi")] {
+            let rejected = request.send(client).await;
+            assert_eq!(
+                (rejected.status, &rejected.body["code"]),
+                (400, &json!("malformed-request")),
+                "{}",
+                request.id
+            );
+        }
+    }
+}
+
+#[api_test]
 async fn public_operations_ignore_credentials() {
     let api = Api::start().await;
     let mut count = 0;
