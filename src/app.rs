@@ -173,6 +173,7 @@ fn blobs(config: &Config) -> Result<Blobs> {
         secret_key: storage.s3_secret_key.as_ref().map_or_else(String::new, |key| key.expose().clone()),
         prefix: storage.s3_prefix.0.clone(),
         virtual_host: storage.s3_virtual_host,
+        proxy_variables: storage.s3_proxy_variables,
     };
     Blobs::bucket(&account, &config.media_dir())
         .map_err(|error| Error::Internal(format!("the S3 bucket cannot be used: {error}")))

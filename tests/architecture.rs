@@ -68,8 +68,11 @@ const EXCEPTIONS: &[(&str, &str, &str)] = &[
 ];
 
 /// A dependency of a group of resources that closes a cycle, and the reason.
-const GROUP_EXCEPTIONS: &[(&str, &str, &str)] =
-    &[("accounts", "content", "the deletion of a user clears the uploader of media, in one transaction")];
+const GROUP_EXCEPTIONS: &[(&str, &str, &str)] = &[(
+    "accounts",
+    "content",
+    "the transaction that changes a user also changes the uploader of media and preview links",
+)];
 
 /// Tables with several writers, and the reason.
 const SHARED_TABLES: &[(&str, &str)] =

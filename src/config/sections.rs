@@ -100,6 +100,8 @@ section! {
         s3_prefix: BucketPath = "media";
         /// Sends the bucket name in the host name, not in the path.
         s3_virtual_host: bool = false;
+        /// Sends requests to the S3 service through the proxy of the environment, such as HTTPS_PROXY.
+        s3_proxy_variables: bool = false;
         /// Days until deleted posts and documents are removed, 0 to 366.
         trash_retention_days: Days = 30;
     }

@@ -1,7 +1,7 @@
 //! The types of settings that have rules of their own.
 use std::{fs, path::PathBuf, time::Duration};
 
-use poem::http::{HeaderName, Uri};
+use poem::http::{HeaderName, Uri, uri::Authority};
 use rust_decimal::Decimal;
 use rustls::pki_types::{CertificateDer, pem::PemObject};
 use toml::{Table, Value};
@@ -154,9 +154,12 @@ rules! {
         let target = RequestUrl::parse(&url).map_err(|error| format!("must be a valid URL: {error}"))?;
         Ok(RatesUrl { https: target.https, url: Secret::new(url) })
     };
-    Origin: String => |origin| match origin.starts_with("http") && !origin.contains('*') {
+    Origin: String => |origin| match is_origin(&origin) {
         true => Ok(Origin(origin)),
-        false => Err(format!("must be origins such as https://www.acme.test, got {origin}")),
+        false => Err(format!(
+            "must be origins such as https://www.acme.test, in lower case, without path, trailing slash and default \
+             port, got {origin}"
+        )),
     };
     Host: String => |host| {
         let allowed = |b: u8| b.is_ascii_alphanumeric() || b"-.:[]".contains(&b);
@@ -246,6 +249,16 @@ fn query_log(value: Value) -> Result<QueryLog, String> {
         Value::String(text) if text == "off" => Ok(QueryLog::Off),
         other => Err(format!("must be a number of milliseconds, \"all\" or \"off\", got {other}")),
     }
+}
+
+/// Returns whether the text is an origin in the form that browsers send. Other forms would never match.
+fn is_origin(text: &str) -> bool {
+    let parts = [("https://", ":443"), ("http://", ":80")];
+    let parts = parts.into_iter().find_map(|(scheme, port)| Some((text.strip_prefix(scheme)?, port)));
+    parts.is_some_and(|(host, default_port)| {
+        let allowed = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b"-.:[]".contains(&b);
+        host.bytes().all(allowed) && host.parse::<Authority>().is_ok() && !host.ends_with(default_port)
+    })
 }
 
 fn is_object_name(name: &str) -> bool {

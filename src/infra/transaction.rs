@@ -114,7 +114,7 @@ impl Tx {
         audience: Audience,
         at: i64,
     ) {
-        let (audience, owner) = audience.columns();
+        let (audience, owner, post) = audience.columns();
         let event = NewEvent {
             kind: kind.as_str(),
             topic: kind.topic().as_str(),
@@ -123,6 +123,7 @@ impl Tx {
             version,
             audience,
             owner,
+            post,
             occurred_at: at,
         };
         self.pending.lock().events.push(event);

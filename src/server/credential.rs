@@ -52,6 +52,16 @@ pub fn decode_text(bytes: &[u8]) -> Result<Value, Problem> {
     }
 }
 
+/// Rejects several `Authorization` headers, because a proxy may have checked another one than this server.
+pub fn check_authorization(headers: &HeaderMap) -> Result<(), Problem> {
+    match headers.get_all(header::AUTHORIZATION).iter().nth(1) {
+        None => Ok(()),
+        Some(_) => {
+            Err(Problem::new(ProblemCode::MalformedRequest, "Authorization: must be sent at most once"))
+        }
+    }
+}
+
 /// Returns the credential of a request. The `Authorization` header takes precedence over the session cookie.
 /// A cookie on an unsafe method is accepted from the same site or an allowed origin only (CSRF).
 pub fn extract_credential(
@@ -59,6 +69,7 @@ pub fn extract_credential(
     headers: &HeaderMap,
     origins: &[String],
 ) -> Result<Option<Credential>, Problem> {
+    check_authorization(headers)?;
     if let Some(value) = headers.get(header::AUTHORIZATION) {
         let token = value.to_str().ok().and_then(|text| {
             let (scheme, token) = text.split_once(' ')?;

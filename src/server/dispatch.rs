@@ -25,7 +25,9 @@ use super::{
     accept,
     compression::strip_tag_suffixes,
     content_encoding,
-    credential::{Authenticator, Credential, decode_text, extract_credential, invalid_json},
+    credential::{
+        Authenticator, Credential, check_authorization, decode_text, extract_credential, invalid_json,
+    },
     failure, internal_error,
     operation::CompiledOperation,
     request_body::{check_content_length, read_body},
@@ -123,6 +125,7 @@ impl Dispatcher {
             return Err(Problem::new(ProblemCode::NotAcceptable, format!("Accept: must allow {types}")));
         }
         content_encoding::check_acceptable(request.headers())?;
+        check_authorization(request.headers())?;
         let principal = match operation.declared.access().ignores_credentials() {
             true => None,
             false => match self.authenticate_caller(&request, info).await {

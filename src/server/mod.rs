@@ -141,7 +141,7 @@ impl HttpService {
     ) -> Result<Response, Problem> {
         let now = self.clock.now();
         let Some(found) = self.dispatcher.find(request.uri().path()) else {
-            return self.respond_without_operation(&request, now);
+            return self.respond_without_operation(&request, client_address, now, info);
         };
         let client = Client {
             address: client_address.text(),
@@ -155,13 +155,25 @@ impl HttpService {
         self.dispatcher.dispatch((found, request), client, now, info, check_rate_limit).await
     }
 
-    /// Returns a page of the API documentation or a redirect. They have precedence in this order.
-    fn respond_without_operation(&self, request: &Request, now: i64) -> Result<Response, Problem> {
-        if let Some(response) = self.api_docs.respond(request) {
-            return response;
-        }
-        if let Some(response) = redirect::respond(&self.redirects, request, now) {
+    /// Returns a page of the API documentation or a redirect. They have precedence in this order. Pages and missing
+    /// resources count against the rate limit of the address. Redirects do not, because they are part of a site.
+    fn respond_without_operation(
+        &self,
+        request: &Request,
+        client_address: &ClientAddress,
+        now: i64,
+        info: &mut RequestInfo,
+    ) -> Result<Response, Problem> {
+        let page = self.api_docs.respond(request);
+        if page.is_none()
+            && let Some(response) = redirect::respond(&self.redirects, request, now)
+        {
             return Ok(response);
+        }
+        info.rate_limited = true;
+        self.rate_limits.check(None, client_address, info.class, now)?;
+        if let Some(page) = page {
+            return page;
         }
         match request.uri().path() {
             "/" => Ok(api_docs::redirect_to_swagger()),

@@ -171,7 +171,10 @@ fn api_key_create_requires_scopes_and_an_active_owner() {
     key("posts:read", &[]).fails(1, "there is no active admin");
     key("posts:read", &["--owner", "ada@acme.test"]).fails(1, "no active account ada@acme.test");
     sandbox.create_user("ada@acme.test", &["--role", "admin"]).succeeds();
-    assert!(key("posts:read,posts:write", &["--expires", "90d"]).succeeds().stdout.starts_with("tenon_"));
+    for lifetime in ["90d", "never"] {
+        let created = key("posts:read,posts:write", &["--expires", lifetime]).succeeds();
+        assert!(created.stdout.starts_with("tenon_"), "{created:?}");
+    }
 }
 
 #[api_test]

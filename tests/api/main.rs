@@ -26,6 +26,7 @@ mod harness;
 mod imports;
 mod jobs;
 mod lists;
+mod lowered_roles;
 mod media;
 mod media_commands;
 mod media_serving;

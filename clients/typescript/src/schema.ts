@@ -37,7 +37,7 @@ export interface paths {
         /**
          * Create an API key
          * @description The field `key` is returned only in this response. It is a secret, so the response is not stored and
-         *     the operation accepts no `Idempotency-Key`.
+         *     the operation accepts no `Idempotency-Key`. An account may have 50 keys, expired ones included.
          */
         post: operations["apiKeysCreate"];
         delete?: never;
@@ -249,7 +249,7 @@ export interface paths {
         };
         /**
          * Read an author
-         * @description Returns the public profile of a user, without e-mail address and role.
+         * @description Returns the public profile of a user with at least one published post, without e-mail address and role.
          *
          *     Scope of an API key: `authors:read`.
          */
@@ -1103,7 +1103,8 @@ export interface paths {
         put?: never;
         /**
          * Create a preview link for a post
-         * @description Anyone with the link can read this post, draft or not, for three days and without authentication.
+         * @description Anyone with the link can read this post, draft or not, for three days and without authentication. The link
+         *     ends earlier if its creator's account is disabled or gets a lower role.
          *
          *     Scope of an API key: `posts:write`.
          */
@@ -2427,7 +2428,8 @@ export interface paths {
         /**
          * Receive an event from GitHub
          * @description Verification and repeated events work as for Stripe. `X-GitHub-Delivery` identifies the event and
-         *     `X-GitHub-Event` is its type. The content type of the webhook must be `application/json`.
+         *     `X-GitHub-Event` is its type. The signature does not cover these headers, so an equal body within an hour is a
+         *     repeated event too. The content type of the webhook must be `application/json`.
          */
         post: operations["webhookEventsReceiveGithub"];
         delete?: never;
@@ -3535,9 +3537,11 @@ export interface components {
             scopes: components["schemas"]["Scope"][];
             /**
              * Format: date-time
-             * @description When the key expires. Without this field it does not expire.
+             * @description When the key expires: at most one year after its creation, which is the default. Admins may set a later time.
              */
             expiresAt?: string;
+            /** @description `never` creates a key that does not expire. Only for admins, and not together with `expiresAt`. */
+            expires?: components["schemas"]["Expiry"];
         };
         /** @description One page of a list. */
         ApiKeyPage: {
@@ -4464,6 +4468,11 @@ export interface components {
          * @enum {string}
          */
         EventType: "channel.created" | "channel.updated" | "channel.deleted" | "comment.created" | "comment.updated" | "comment.deleted" | "customer.created" | "customer.updated" | "customer.deleted" | "document.created" | "document.updated" | "document.deleted" | "document.restored" | "invoice.created" | "invoice.updated" | "invoice.paid" | "invoice.voided" | "invoice.deleted" | "media.created" | "media.updated" | "media.deleted" | "message.created" | "message.updated" | "message.deleted" | "post.created" | "post.updated" | "post.published" | "post.unpublished" | "post.deleted" | "post.restored" | "rates.updated" | "redirect.created" | "redirect.updated" | "redirects.imported" | "redirect.deleted" | "revenue.updated" | "revenue.deleted" | "tag.created" | "tag.updated" | "tag.deleted" | "user.created" | "user.updated" | "user.deleted";
+        /**
+         * @description An expiry that is not a time.
+         * @enum {string}
+         */
+        Expiry: "never";
         /**
          * @description A field with different values in two revisions.
          * @example {
@@ -6700,7 +6709,10 @@ export interface components {
              * @description The status code of the last response.
              */
             lastStatus?: number;
-            /** @description The error of the last attempt. */
+            /**
+             * @description The error of the last attempt. Why a request had no response is returned to sessions only: an API key could
+             *     use it to search networks for addresses.
+             */
             lastError?: string;
             /** @description The start of the last response body. */
             response?: string;

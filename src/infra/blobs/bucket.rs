@@ -5,7 +5,9 @@ use bytes::Bytes;
 use futures_util::{StreamExt, TryStreamExt};
 use object_store::{
     BackoffConfig, ClientOptions, Error, GetOptions, GetRange, ObjectStore, ObjectStoreExt, RetryConfig,
-    aws::AmazonS3Builder, path::Path,
+    aws::AmazonS3Builder,
+    client::{HttpClient, HttpConnector},
+    path::Path,
 };
 
 use super::{Blob, BlobEntry};
@@ -23,12 +25,24 @@ pub struct S3Config {
     pub prefix: String,
     /// Whether the bucket name is part of the host name instead of the path.
     pub virtual_host: bool,
+    /// Whether requests use the proxy variables of the environment.
+    pub proxy_variables: bool,
 }
 
 /// Omits the credentials.
 impl std::fmt::Debug for S3Config {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("S3Config").field("bucket", &self.bucket).finish_non_exhaustive()
+    }
+}
+
+/// Lets the object store use an HTTP client of ours: its own options cannot disable proxies.
+#[derive(Debug)]
+struct Connector(reqwest::Client);
+
+impl HttpConnector for Connector {
+    fn connect(&self, _: &ClientOptions) -> object_store::Result<HttpClient> {
+        Ok(HttpClient::new(self.0.clone()))
     }
 }
 
@@ -46,12 +60,15 @@ impl Bucket {
     pub fn new(account: &S3Config) -> io::Result<Self> {
         // The object store uses the default provider of the process, which may already be set.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let options = ClientOptions::new()
-            .with_connect_timeout(CONNECT_TIMEOUT)
-            // A limit on silence instead of the whole transfer: a slow reader still gets the complete image.
-            .with_timeout_disabled()
-            .with_read_timeout(RESPONSE_TIMEOUT)
-            .with_allow_http(account.endpoint.starts_with("http://"));
+        let is_http = account.endpoint.starts_with("http://");
+        // A limit on silence instead of the whole transfer: a slow reader still gets the complete image.
+        let client = reqwest::Client::builder()
+            .connect_timeout(CONNECT_TIMEOUT)
+            .read_timeout(RESPONSE_TIMEOUT)
+            .https_only(!is_http);
+        // A proxy could read the images, and choose the address that this server connects to.
+        let client = if account.proxy_variables { client } else { client.no_proxy() };
+        let client = client.build().map_err(io::Error::other)?;
         let backoff = BackoffConfig { init_backoff: Duration::from_millis(50), ..BackoffConfig::default() };
         let retry = RetryConfig { backoff, max_retries: 3, retry_timeout: RESPONSE_TIMEOUT };
         let mut builder = AmazonS3Builder::new()
@@ -60,7 +77,8 @@ impl Bucket {
             .with_access_key_id(&account.access_key)
             .with_secret_access_key(&account.secret_key)
             .with_virtual_hosted_style_request(account.virtual_host)
-            .with_client_options(options)
+            .with_client_options(ClientOptions::new().with_allow_http(is_http))
+            .with_http_connector(Connector(client))
             .with_retry(retry);
         if !account.endpoint.is_empty() {
             builder = builder.with_endpoint(&account.endpoint);

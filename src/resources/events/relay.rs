@@ -77,11 +77,9 @@ impl Relay {
     /// Broadcasts one batch of new events and returns whether more can be available.
     async fn broadcast_batch(&self, position: &mut i64) -> Result<bool, sea_orm::DbErr> {
         let rows = self.db.events_after(*position, BATCH).await?;
-        for row in &rows {
-            if let Some(frame) = Frame::from_row(row) {
-                // An error means that no stream is subscribed.
-                let _ = self.frames.send(Arc::new(frame));
-            }
+        for frame in Frame::from_rows(self.db.read(), &rows).await? {
+            // An error means that no stream is subscribed.
+            let _ = self.frames.send(Arc::new(frame));
         }
         *position = rows.last().map_or(*position, |row| row.position);
         Ok(rows.len() as u64 == BATCH)

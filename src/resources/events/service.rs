@@ -6,7 +6,7 @@ use sea_orm::DbErr;
 use tokio::sync::watch;
 
 use super::{
-    frame,
+    frame::{self, Frame},
     relay::Relay,
     stream_limits::StreamLimits,
     subscription::{Listener, Subscription, heartbeats},
@@ -58,6 +58,10 @@ impl Events {
 
     pub(super) async fn after(&self, position: i64, limit: u64) -> Result<Vec<event::Model>, DbErr> {
         self.db.events_after(position, limit).await
+    }
+
+    pub(super) async fn frames(&self, rows: &[event::Model]) -> Result<Vec<Frame>, DbErr> {
+        Frame::from_rows(self.db.read(), rows).await
     }
 
     /// Opens a stream that continues after the client's last event.

@@ -141,8 +141,9 @@ impl Subscription {
             return self.send(frame::reset(self.backlog_end));
         }
         self.seen = rows.last().map_or(self.backlog_end, |row| row.position);
+        let Ok(frames) = self.events.frames(&rows).await else { return Step::End };
         let mut bytes = BytesMut::new();
-        for frame in rows.iter().filter_map(Frame::from_row).filter(|frame| self.listener.receives(frame)) {
+        for frame in frames.iter().filter(|frame| self.listener.receives(frame)) {
             bytes.extend_from_slice(&frame.bytes);
         }
         if bytes.is_empty() { Step::Again } else { self.send(bytes.freeze()) }

@@ -241,7 +241,7 @@ impl Redirects {
 }
 
 fn emit(tx: &Tx, kind: EventType, rule: &Redirect, now: i64) {
-    tx.emit(kind, rule.id, rule.location(), rule.version, Audience::Editors(None), now);
+    tx.emit(kind, rule.id, rule.location(), rule.version, Audience::Editors, now);
 }
 
 fn invalid_key(message: &str) -> Error {

@@ -7,7 +7,7 @@ mod types;
 
 pub use api::ApiKeysApi;
 pub use service::{ApiKeys, ROTATION_OVERLAP};
-pub use types::{ApiKey, ApiKeyInput, ApiKeyQuery, IssuedApiKey};
+pub use types::{ApiKey, ApiKeyInput, ApiKeyQuery, Expiry, IssuedApiKey};
 
 use crate::http::operation::Tag;
 

@@ -4,15 +4,15 @@ use entity::{
     user::{self, Status},
 };
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, JoinType, QueryFilter, QuerySelect,
-    RelationTrait, Set,
+    ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, JoinType, PaginatorTrait, QueryFilter,
+    QuerySelect, RelationTrait, Set,
     sea_query::{Condition, Expr},
 };
 use uuid::Uuid;
 
 use super::{
     secret::ApiKeyToken,
-    types::{ApiKey, ApiKeyInput, ApiKeyQuery, IssuedApiKey},
+    types::{ApiKey, ApiKeyInput, ApiKeyQuery, Expiry, IssuedApiKey},
 };
 use crate::{
     domain::{id::Id, result_ext::ResultExt, scope::Scope, timestamp::Timestamp},
@@ -34,6 +34,12 @@ use crate::{
 
 /// How long the previous secret stays valid after a rotation, in milliseconds.
 pub const ROTATION_OVERLAP: i64 = 24 * 3_600_000;
+
+/// The number of keys of an account, expired ones included.
+const MAX_KEYS: u64 = 50;
+
+/// How long a new key is valid by default, and at most for callers other than admins, in milliseconds: 365 days.
+const LIFETIME: i64 = 365 * 24 * 3_600_000;
 
 #[derive(Clone)]
 pub struct ApiKeys {
@@ -134,9 +140,7 @@ impl ApiKeys {
 
     pub async fn create(&self, caller: &Principal, new: ApiKeyInput) -> Result<IssuedApiKey> {
         let now = self.clock.now();
-        if new.expires_at.is_some_and(|end| end.0 <= now) {
-            return Err(Error::InvalidState("expiresAt", "must be in the future"));
-        }
+        let expires_at = expiry(caller, new.expires_at, new.expires, now)?;
         let token = ApiKeyToken::generate(Uuid::now_v7());
         let mut scopes = new.scopes;
         scopes.sort();
@@ -150,7 +154,7 @@ impl ApiKeys {
             previous_hash: Set(None),
             previous_secret_until: Set(None),
             scopes: Set(scopes.join(" ")),
-            expires_at: Set(new.expires_at.map(|end| end.0)),
+            expires_at: Set(expires_at),
             last_used_at: Set(None),
             version: Set(1),
             created_at: Set(now),
@@ -158,8 +162,17 @@ impl ApiKeys {
         };
         let caller = caller.clone();
         let inserted = self.db.write(async move |tx| {
+            // The lock on the account serializes the creation of its keys: two concurrent requests could exceed the
+            // limit together.
+            user::Entity::find_by_id(caller.user).lock_exclusive().one(&*tx).await?;
             // A concurrent request that disables the account or deletes its keys must not miss this key.
             lock_active(&tx, &caller).await?;
+            let keys = api_key::Entity::find().filter(api_key::Column::UserId.eq(caller.user));
+            if keys.count(&*tx).await? >= MAX_KEYS {
+                return Err(Error::Conflict(
+                    "an account may have 50 API keys: delete one that is no longer used",
+                ));
+            }
             Ok::<_, Error>(row.insert(&*tx).await?)
         });
         let row = inserted.await?;
@@ -209,6 +222,27 @@ impl ApiKeys {
                 }
             })
             .await
+    }
+}
+
+/// Returns the time at which a new key expires; `None` if it does not expire.
+fn expiry(
+    caller: &Principal,
+    at: Option<Timestamp>,
+    expires: Option<Expiry>,
+    now: i64,
+) -> Result<Option<i64>> {
+    let is_admin = caller.role == Role::Admin || caller.via == Via::Cli;
+    match (at, expires) {
+        (Some(_), Some(_)) => Err(Error::InvalidState("expires", "must not be sent together with expiresAt")),
+        (None, Some(Expiry::Never)) if is_admin => Ok(None),
+        (None, Some(Expiry::Never)) => Err(Error::Forbidden("expires: only admins may set it to never")),
+        (None, None) => Ok(Some(now + LIFETIME)),
+        (Some(at), None) if at.0 <= now => Err(Error::InvalidState("expiresAt", "must be in the future")),
+        (Some(at), None) if at.0 > now + LIFETIME && !is_admin => {
+            Err(Error::InvalidState("expiresAt", "must be within one year: only admins may set a later time"))
+        }
+        (Some(at), None) => Ok(Some(at.0)),
     }
 }
 

@@ -21,7 +21,7 @@ use crate::{
         text::Email,
     },
     http::{
-        auth::{Principal, Role, Via},
+        auth::{Ownership, Principal, Role, Via},
         cursor::CursorKey,
         etag::{ETag, Precondition},
         idempotency::{IdempotentRequest, Outcome, run_once},
@@ -34,7 +34,10 @@ use crate::{
         db::{Db, Tx},
         rate_limiter::{Policy, RateLimiter},
     },
-    resources::{accounts::sessions::Sessions, content::media::clear_uploader},
+    resources::{
+        accounts::sessions::Sessions,
+        content::{media::clear_uploader, posts::delete_previews_by},
+    },
     schema::ErrorCode,
 };
 
@@ -172,9 +175,12 @@ impl Users {
         if revokes_sessions {
             self.sessions.revoke_all(&tx, row.id, caller.session()).await?;
         }
-        // An admin resets a password when the account may be compromised, so the API keys are deleted too.
-        if caller.user != row.id && before.password_hash != row.password_hash {
+        // An admin resets a password when the account may be compromised.
+        let is_reset = caller.user != row.id && before.password_hash != row.password_hash;
+        let loses_rights = row.status == Status::Disabled || !row.role.includes(before.role);
+        if is_reset || loses_rights {
             self.sessions.api_keys.delete_all(&tx, row.id).await?;
+            delete_previews_by(&tx, row.id).await?;
         }
         row.version += 1;
         row.updated_at = self.clock.now();
@@ -202,6 +208,7 @@ impl Users {
                 }
                 check_no_content(&tx, row.id).await?;
                 clear_uploader(&tx, row.id, now).await?;
+                delete_previews_by(&tx, row.id).await?;
                 user::Entity::delete_by_id(row.id).exec(&*tx).await?;
                 emit_event(&tx, EventType::UserDeleted, row.id, row.version + 1, now);
                 tx.touch("users").await?;
@@ -277,7 +284,7 @@ pub(super) fn emit_event(tx: &Tx, kind: EventType, id: Uuid, version: i64, now: 
 /// Rejects callers other than the owner of the account and admins. Returns 404 instead of 403, which would
 /// disclose that the account exists.
 fn check_access(caller: &Principal, id: Id<User>) -> Result<()> {
-    match caller.user == id.0 || caller.role == Role::Admin {
+    match caller.owns(Ownership::Personal, id.0) || caller.role == Role::Admin {
         true => Ok(()),
         false => Err(Error::NotFound("user")),
     }

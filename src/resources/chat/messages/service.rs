@@ -16,7 +16,7 @@ use crate::{
         timestamp::Timestamp,
     },
     http::{
-        auth::Principal,
+        auth::{Ownership, Principal},
         cursor::{CursorKey, PageQuery, SortKey, SortValue},
         etag::Precondition,
         idempotency::{IdempotentRequest, Outcome, run_once},
@@ -199,7 +199,7 @@ impl Messages {
         self.db
             .write(async move |tx| {
                 let (mut row, audience) = load_for_update(&tx, &caller, id).await?;
-                if row.author_id != caller.user {
+                if !caller.owns(Ownership::Personal, row.author_id) {
                     return Err(Error::Forbidden("only the author can update a message"));
                 }
                 let current = load_full(&*tx, message::Entity::find_by_id(id.0)).await?;
@@ -228,7 +228,7 @@ impl Messages {
         self.db
             .write(async move |tx| {
                 let (row, audience) = load_for_update(&tx, &caller, id).await?;
-                if row.author_id != caller.user && !caller.role.is_editor() {
+                if !caller.edits(Ownership::Personal, row.author_id) {
                     return Err(Error::Forbidden("only the author and editors can delete a message"));
                 }
                 precondition.check(&load_full(&*tx, message::Entity::find_by_id(id.0)).await?.etag())?;

@@ -1,4 +1,5 @@
-//! Preview links: a signed token grants read access to one post until it expires or is deleted.
+//! Preview links: a signed token grants read access to one post until it expires or is deleted, or its creator loses the
+//! right to edit the post.
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use entity::{post, post_slug, preview};
 use ring::hmac;
@@ -17,9 +18,11 @@ use super::{
 use crate::{
     domain::{id::Id, secret::constant_time_eq, timestamp::Timestamp},
     http::{
-        auth::Principal,
+        auth::{Ownership, Principal},
         problem::{Error, Result},
     },
+    infra::db::Tx,
+    resources::accounts::active::lock_active,
 };
 
 /// The lifetime of a preview link, in milliseconds.
@@ -56,6 +59,8 @@ impl Posts {
         let post = self
             .db
             .write(async move |tx| {
+                // A concurrent request that takes the rights of the caller away must not miss this link.
+                lock_active(&tx, &caller).await?;
                 let post = find_owned(&*tx, &caller, &key).await?;
                 let row = preview::ActiveModel {
                     id: Set(link),
@@ -124,6 +129,12 @@ impl Posts {
     }
 }
 
+/// Deletes the preview links that a user has created, when the user loses the right to create them.
+pub async fn delete_previews_by(tx: &Tx, user: Uuid) -> Result<()> {
+    preview::Entity::delete_many().filter(preview::Column::CreatedBy.eq(user)).exec(&**tx).await?;
+    Ok(())
+}
+
 #[derive(FromQueryResult)]
 struct OwnedRow {
     id: Uuid,
@@ -135,7 +146,7 @@ async fn find_owned<C: ConnectionTrait>(db: &C, caller: &Principal, key: &PostKe
     let find = visible_to(Some(caller)).filter(key.matches());
     let find = find.select_only().columns([post::Column::Id, post::Column::AuthorId]);
     let row = find.into_model::<OwnedRow>().one(db).await?.ok_or(Error::NotFound("post"))?;
-    match row.author_id == caller.user || caller.role.is_editor() {
+    match caller.edits(Ownership::Content, row.author_id) {
         true => Ok(row.id),
         false => Err(Error::Forbidden("only the author and editors can manage the preview links of a post")),
     }

@@ -24,7 +24,7 @@ use crate::{
         text::TagName,
     },
     http::{
-        auth::{Principal, RESTRICTED, cache_key, collections_for},
+        auth::{Ownership, Principal, RESTRICTED, cache_key, collections_for},
         cursor::CursorKey,
         etag::{ETag, Precondition},
         idempotency::{IdempotentRequest, Outcome, run_once},
@@ -350,7 +350,7 @@ pub(super) async fn load_for_update(
 
 /// Fails unless the caller can edit a post of this author: as the author or as an editor.
 pub(super) fn check_owner(caller: &Principal, author: Uuid) -> Result<()> {
-    match author == caller.user || caller.role.is_editor() {
+    match caller.edits(Ownership::Content, author) {
         true => Ok(()),
         false => Err(Error::Forbidden("only the author and editors can change a post")),
     }

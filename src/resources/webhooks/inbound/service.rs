@@ -1,7 +1,8 @@
 //! Business logic for incoming webhook events. Only this folder writes the `webhook_events` table.
 use entity::webhook_event;
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, Condition, EntityTrait, IntoActiveModel, QueryFilter, QuerySelect, Set,
+    ActiveModelTrait, ColumnTrait, Condition, EntityTrait, IntoActiveModel, PaginatorTrait, QueryFilter,
+    QuerySelect, Set,
     sea_query::{Expr, ExprTrait, IntoCondition, OnConflict},
 };
 use serde::{Deserialize, Serialize};
@@ -12,7 +13,7 @@ use super::{
     types::{Provider, WebhookEvent, WebhookEventState},
 };
 use crate::{
-    domain::id::Id,
+    domain::{id::Id, secret::token_digest},
     http::{
         cursor::CursorKey,
         problem::{Error, Result},
@@ -81,18 +82,27 @@ impl WebhookEvents {
         let not_configured = Error::NotFound("webhook configuration of this provider");
         let now = self.clock.now();
         let event = provider.ok_or(not_configured)?.verify(headers, body, now)?;
-        self.store(P::PROVIDER, event, now).await
+        let same_body_since = P::SAME_BODY_WINDOW.map(|window| now - window);
+        self.store(P::PROVIDER, event, same_body_since, now).await
     }
 
-    async fn store(&self, provider: Provider, event: VerifiedEvent, now: i64) -> Result<()> {
+    async fn store(
+        &self,
+        provider: Provider,
+        event: VerifiedEvent,
+        same_body_since: Option<i64>,
+        now: i64,
+    ) -> Result<()> {
         let VerifiedEvent { id: provider_id, delivery, kind, body } = event;
         let id = Uuid::now_v7();
+        let body_digest = token_digest(&body);
         let row = webhook_event::ActiveModel {
             id: Set(id),
             provider: Set(provider),
             provider_id: Set(provider_id),
             delivery: Set(delivery),
             kind: Set(kind),
+            body_digest: Set(Some(body_digest.clone())),
             body: Set(body),
             state: Set(WebhookEventState::Received),
             outcome: Set(None),
@@ -104,6 +114,15 @@ impl WebhookEvents {
         };
         self.db
             .write(async move |tx| {
+                if let Some(since) = same_body_since {
+                    let same_body = webhook_event::Entity::find()
+                        .filter(webhook_event::Column::Provider.eq(provider))
+                        .filter(webhook_event::Column::BodyDigest.eq(body_digest))
+                        .filter(webhook_event::Column::ReceivedAt.gt(since));
+                    if same_body.count(&*tx).await? > 0 {
+                        return Ok(());
+                    }
+                }
                 let ignore_repeated = OnConflict::new().do_nothing().to_owned();
                 let insert = webhook_event::Entity::insert(row).on_conflict(ignore_repeated);
                 if insert.exec_without_returning(&*tx).await? > 0 {

@@ -73,7 +73,8 @@ impl WebhookEndpoints {
         };
         let position = |row: &delivery::Model| vec![SortValue::Id(row.id)];
         let (rows, pagination) = slice.fetch(self.db.read(), find, |find| find, position).await?;
-        Ok(Page { data: rows.into_iter().map(WebhookDelivery::from).collect(), pagination })
+        let data = rows.into_iter().map(|row| WebhookDelivery::from(row).redacted_for(admin)).collect();
+        Ok(Page { data, pagination })
     }
 
     pub async fn get_delivery(&self, admin: &Principal, id: Id<WebhookDelivery>) -> Result<WebhookDelivery> {
@@ -81,7 +82,7 @@ impl WebhookEndpoints {
         let row = delivery::Entity::find_by_id(id.0).filter(exists).one(self.db.read()).await?;
         let row = row.ok_or(Error::NotFound("delivery"))?;
         check_delivery(admin, &row.kind)?;
-        Ok(row.into())
+        Ok(WebhookDelivery::from(row).redacted_for(admin))
     }
 
     /// Enqueues a test delivery.
@@ -128,7 +129,7 @@ impl WebhookEndpoints {
                 row.updated_at = Set(now);
                 let row = row.update(&*tx).await?;
                 sender::enqueue(&tx, endpoint, now, now).await?;
-                Ok(row.into())
+                Ok(WebhookDelivery::from(row).redacted_for(&admin))
             })
             .await
     }
