@@ -22,6 +22,7 @@ use sea_orm::{
 use tokio::sync::Mutex;
 
 use super::{
+    audit_log::{self, NewEntry, PendingEntries},
     db_error::{TOO_LONG, custom_error},
     event_log::{self, NewEvent},
     notify::Changes,
@@ -49,6 +50,7 @@ pub struct Transaction {
     failed: AtomicBool,
     touched: parking_lot::Mutex<BTreeSet<&'static str>>,
     events: parking_lot::Mutex<Vec<NewEvent>>,
+    audit: parking_lot::Mutex<PendingEntries>,
     jobs_enqueued: AtomicBool,
 }
 
@@ -65,7 +67,7 @@ impl Tx {
         self.touched.lock().contains(collection)
     }
 
-    /// Emits an event. It is appended to the event log if the transaction commits.
+    /// Emits an event. It is appended to the event log and to the audit log if the transaction commits.
     /// `subject` and `href` identify the resource, `version` is its new version.
     pub fn emit(
         &self,
@@ -87,7 +89,12 @@ impl Tx {
             owner,
             occurred_at: at,
         };
+        self.audit.lock().push(NewEntry::of_event(kind, &event.subject, at));
         self.events.lock().push(event);
+    }
+
+    pub(super) fn audit(&self) -> &parking_lot::Mutex<PendingEntries> {
+        &self.audit
     }
 
     /// Notifies the workers of new jobs when the transaction commits.
@@ -121,6 +128,7 @@ where
         failed: AtomicBool::new(false),
         touched: parking_lot::Mutex::default(),
         events: parking_lot::Mutex::default(),
+        audit: parking_lot::Mutex::default(),
         jobs_enqueued: AtomicBool::new(false),
     }));
     let running = AssertUnwindSafe(async { work(tx.clone()).await }).catch_unwind();
@@ -147,7 +155,7 @@ pub(super) fn already_ended() -> DbErr {
 }
 
 impl Transaction {
-    /// Writes the collection versions and the events, immediately before the commit.
+    /// Writes the collection versions, the events and the audit entries, immediately before the commit.
     async fn prepare_commit(&self, open: &OpenTransaction) -> Result<Changes, DbErr> {
         if open.has_ended() {
             return Err(already_ended());
@@ -174,6 +182,8 @@ impl Transaction {
         let (events_added, jobs) = (!events.is_empty(), self.jobs_enqueued.load(Ordering::SeqCst));
         let changes = Changes { events: events_added, jobs, collections: touched };
         event_log::write(open, events).await?;
+        let entries = self.audit.lock().take();
+        audit_log::append(open, entries).await?;
         Ok(changes)
     }
 

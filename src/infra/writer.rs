@@ -20,6 +20,7 @@ use tokio::{
 use tracing::{Instrument, Span};
 
 use super::{
+    audit_log::Origin,
     db_error::custom_error,
     notify::{ChangeNotifier, Changes},
     sqlite::{Access, BEGIN, Database, SharedConnection},
@@ -80,10 +81,10 @@ impl Writer {
         E: From<DbErr> + Send + 'static,
     {
         let (sender, receiver) = oneshot::channel();
-        let (max_duration, span) = (self.max_duration, Span::current());
+        let (max_duration, span, origin) = (self.max_duration, Span::current(), Origin::current());
         let unit: Work = Box::new(move |connection| {
-            // The log lines of the work carry the request id of its caller.
-            async move {
+            // The log lines and the audit entries of the work carry the request id of its caller.
+            let work = async move {
                 let (result, _, changes) = match connection {
                     Ok(connection) => {
                         transaction::run(OpenTransaction::Sqlite(connection), max_duration, work).await
@@ -99,9 +100,8 @@ impl Writer {
                             sender.send(result.and_then(|value| committed.map(|()| value).map_err(E::from)));
                     }),
                 }
-            }
-            .instrument(span)
-            .boxed()
+            };
+            origin.scope(work).instrument(span).boxed()
         });
         let stopped = || E::from(custom_error("the database writer has stopped"));
         self.queue.send(Message::Run(unit)).await.map_err(|_| stopped())?;
