@@ -3,12 +3,14 @@ use std::sync::Arc;
 
 use crate::{
     config::{Config, WebhooksConfig},
+    domain::audit::AuditAction,
     http::{
         cursor::CursorKey,
         operation_paths::OperationPaths,
         problem::{Error, Result},
     },
     infra::{
+        audit_log::NewEntry,
         blobs::{Blobs, S3Config},
         clock::Clock,
         db::Db,
@@ -18,7 +20,7 @@ use crate::{
         sealing::Sealer,
     },
     resources::{
-        accounts, billing, chat, content, events, health, jobs, redirects,
+        accounts, audit, billing, chat, content, events, health, jobs, redirects,
         shared::secrets::{load_or_create_secret, open_sealer, reseal_secrets},
         upstreams, webhooks,
     },
@@ -29,6 +31,7 @@ use crate::{
 pub struct App {
     pub db: Db,
     pub clock: Clock,
+    pub audit: audit::Audit,
     pub api_keys: accounts::api_keys::ApiKeys,
     pub authors: accounts::authors::Authors,
     pub channels: chat::channels::Channels,
@@ -67,6 +70,8 @@ impl App {
         let cursors = CursorKey::new(cursors.expose());
         let previews = load_or_create_secret(&db, &sealer, "previews").await?;
         let previews = content::posts::PreviewKey::new(previews.expose());
+        let settings = load_or_create_secret(&db, &sealer, "settings").await?;
+        let settings = audit::SettingsKey::new(settings.expose());
         let limiter = if config.server.rate_limits { RateLimiter::in_memory() } else { RateLimiter::Off };
         let outgoing = http_client(config.server.allow_private_networks)?;
         let trash = content::trash::Trash::from_days(config.storage.trash_retention_days.0);
@@ -93,6 +98,7 @@ impl App {
         let geoip = GeoIp::new(config.geo.geo_database.clone());
 
         Ok(App {
+            audit: audit::Audit::new(cursors(), config.audit.clone(), settings, sessions.failures.clone()),
             channels: chat::channels::Channels::new(db(), clock(), cursors()),
             comments: content::comments::Comments::new(db(), clock(), cursors(), posts.clone()),
             dashboard: billing::dashboard::DashboardService::new(
@@ -129,7 +135,12 @@ impl App {
                 outgoing,
                 config.public_url().unwrap_or("/").to_owned(),
             ),
-            webhook_events: webhooks::inbound::WebhookEvents::new(db(), clock(), cursors()),
+            webhook_events: webhooks::inbound::WebhookEvents::new(
+                db(),
+                clock(),
+                cursors(),
+                sessions.failures.clone(),
+            ),
             webhooks_config: config.webhooks.clone(),
             users: accounts::users::Users::new(sessions.clone(), cursors(), config.server.registration),
             authors: accounts::authors::Authors::new(db(), cursors()),
@@ -153,10 +164,15 @@ impl App {
 /// changed: secrets that are sealed with another key, or that an earlier version of the program stored without sealing.
 pub async fn reseal(db: &Db, sealer: &Sealer) -> Result<usize> {
     let sealer = sealer.clone();
+    let now = Clock::System.now();
     db.write(async move |tx| {
-        Ok(reseal_secrets(&tx, &sealer).await?
+        let changed = reseal_secrets(&tx, &sealer).await?
             + accounts::sessions::reseal_signing_keys(&tx, &sealer).await?
-            + webhooks::outbound::reseal_webhook_secrets(&tx, &sealer).await?)
+            + webhooks::outbound::reseal_webhook_secrets(&tx, &sealer).await?;
+        if changed > 0 {
+            tx.record(NewEntry::new(AuditAction::SecretsSealed, "", now));
+        }
+        Ok(changed)
     })
     .await
 }

@@ -18,6 +18,7 @@ mod m20261121_000013_channels;
 mod m20261129_000014_post_lists;
 mod m20261129_000015_notify_collections;
 mod m20261129_000016_session_secret;
+mod m20261129_000017_audit;
 mod m20261129_000018_rights;
 
 pub struct Migrator;
@@ -42,6 +43,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261129_000014_post_lists::Migration),
             Box::new(m20261129_000015_notify_collections::Migration),
             Box::new(m20261129_000016_session_secret::Migration),
+            Box::new(m20261129_000017_audit::Migration),
             Box::new(m20261129_000018_rights::Migration),
         ]
     }

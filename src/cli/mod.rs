@@ -1,6 +1,7 @@
 //! The command line interface. Each command calls the services that the API uses.
 mod account;
 mod archive;
+mod audit;
 mod connect;
 mod demo;
 mod errors;
@@ -24,7 +25,7 @@ use crate::{
     api,
     app::App,
     config::{self, Config},
-    infra::{clock::Clock, private_files},
+    infra::{audit_log::Origin, clock::Clock, private_files},
 };
 use errors::{database_message, message};
 
@@ -62,6 +63,9 @@ enum Command {
     /// Manage API keys
     #[command(subcommand)]
     ApiKey(account::ApiKeyCommand),
+    /// Verify the audit log
+    #[command(subcommand)]
+    Audit(audit::AuditCommand),
     /// Import content and records from files
     #[command(subcommand)]
     Import(import::Import),
@@ -119,24 +123,49 @@ async fn dispatch(cli: Cli) -> Result<ExitCode, String> {
         config::unknown_env_vars().iter().for_each(|warning| warn(warning));
         Config::read(&flags)
     };
-    match command {
-        Command::Openapi(command) => command.run(),
-        Command::Config => {
-            print(&config(&[])?.describe());
-            Ok(ExitCode::SUCCESS)
+    // The actor of the audit entries of a command. The server acts for itself.
+    let origin = command.name().map_or_else(Origin::default, Origin::cli);
+    let run = async move {
+        match command {
+            Command::Openapi(command) => command.run(),
+            Command::Config => {
+                print(&config(&[])?.describe());
+                Ok(ExitCode::SUCCESS)
+            }
+            Command::User(command) => command.run(&config(&[])?).await,
+            Command::ApiKey(command) => command.run(&config(&[])?).await,
+            Command::Audit(command) => command.run(&config(&[])?).await,
+            Command::Geo(command) => command.run(&config(&[])?).await,
+            Command::Import(command) => command.run(&config(&[])?).await,
+            Command::Rates(command) => command.run(&config(&[])?).await,
+            Command::SecretKey(command) => command.run(&config(&[])?).await,
+            Command::Migrate(command) => command.run(&config(&[])?).await,
+            Command::Serve(command) => {
+                let flags = [
+                    ("listen", command.listen.clone()),
+                    ("forwarded_header", command.forwarded_header.clone()),
+                ];
+                let config = config(&flags)?;
+                command.run(config).await
+            }
         }
-        Command::User(command) => command.run(&config(&[])?).await,
-        Command::ApiKey(command) => command.run(&config(&[])?).await,
-        Command::Geo(command) => command.run(&config(&[])?).await,
-        Command::Import(command) => command.run(&config(&[])?).await,
-        Command::Rates(command) => command.run(&config(&[])?).await,
-        Command::SecretKey(command) => command.run(&config(&[])?).await,
-        Command::Migrate(command) => command.run(&config(&[])?).await,
-        Command::Serve(command) => {
-            let flags =
-                [("listen", command.listen.clone()), ("forwarded_header", command.forwarded_header.clone())];
-            let config = config(&flags)?;
-            command.run(config).await
+    };
+    origin.scope(run).await
+}
+
+impl Command {
+    /// Returns the name of a command that writes; `None` for the server.
+    fn name(&self) -> Option<&'static str> {
+        match self {
+            Command::Migrate(_) => Some("migrate"),
+            Command::User(_) => Some("user"),
+            Command::ApiKey(_) => Some("api-key"),
+            Command::Audit(_) => Some("audit"),
+            Command::Import(_) => Some("import"),
+            Command::Rates(_) => Some("rates"),
+            Command::Geo(_) => Some("geo"),
+            Command::SecretKey(_) => Some("secret-key"),
+            Command::Serve(_) | Command::Openapi(_) | Command::Config => None,
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Typed settings: one struct per section. The only reader of the environment.
 //!
 //! To add a setting, add a line to a section in `sections.rs` and read the field where it is used.
+mod audited;
 mod section;
 mod sections;
 mod types;
@@ -16,13 +17,14 @@ use std::{
 
 use toml::{Table, Value};
 
+pub use audited::SettingText;
 pub use sections::{
-    BillingConfig, CacheConfig, EventsConfig, GeoConfig, LogConfig, RedirectsConfig, SellerConfig,
-    ServerConfig, StorageConfig, UpstreamsConfig, WebhooksConfig,
+    AuditConfig, BillingConfig, CacheConfig, EventsConfig, GeoConfig, LogConfig, RedirectsConfig,
+    SellerConfig, ServerConfig, StorageConfig, UpstreamsConfig, WebhooksConfig,
 };
 pub use types::{
-    ByteCount, Certificates, CountryLocales, Days, FallbackRates, Limit, PrintedLine, PrintedLines,
-    WebhookId, WebhookSecrets,
+    AuditDays, AuditOutput, ByteCount, Certificates, CountryLocales, Days, FallbackRates, Limit, PrintedLine,
+    PrintedLines, WebhookId, WebhookSecrets,
 };
 pub use unknown::unknown_env_vars;
 pub use upstreams::ConfiguredUpstream;
@@ -58,6 +60,7 @@ macro_rules! config {
 config! {
     server: ServerConfig,
     log: LogConfig,
+    audit: AuditConfig,
     cache: CacheConfig,
     storage: StorageConfig,
     events: EventsConfig,

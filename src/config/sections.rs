@@ -6,9 +6,9 @@ use toml::{Table, Value};
 use super::{
     section::{section, table},
     types::{
-        BucketName, BucketPath, ByteCount, Certificates, CountryLocales, DatabaseUrl, Days, FallbackRates,
-        HeaderTitle, Host, Interval, Limit, Origin, PrintedLine, PrintedLines, PublicUrl, RatesUrl,
-        S3Endpoint, TimeoutScale, WebhookId, WebhookSecrets,
+        AuditDays, AuditOutput, BucketName, BucketPath, ByteCount, Certificates, CountryLocales, DatabaseUrl,
+        Days, FallbackRates, HeaderTitle, Host, Interval, Limit, Origin, PrintedLine, PrintedLines,
+        PublicUrl, RatesUrl, S3Endpoint, TimeoutScale, WebhookId, WebhookSecrets,
     },
     upstreams::ConfiguredUpstreams,
 };
@@ -57,8 +57,18 @@ section! {
         log_format: LogFormat = "text";
         /// Logs SQL statements that take longer than this many milliseconds; all or off.
         log_sql: QueryLog = 200;
-        /// Client addresses in the access log: full, network (IPv4 /24, IPv6 /48) or off.
+        /// Client addresses in the access log and the audit log: full, network (IPv4 /24, IPv6 /48) or off.
         log_client_address: ClientAddressLog = "network";
+    }
+}
+
+section! {
+    /// The audit log.
+    AuditConfig {
+        /// Days until audit entries are deleted, 1 to 3,660.
+        audit_retention_days: AuditDays = 365;
+        /// Destination of the audit log as JSON lines: off, stdout, or the path of a file.
+        audit_output: AuditOutput = "off";
     }
 }
 

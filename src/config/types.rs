@@ -23,6 +23,18 @@ use crate::{
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Days(pub u16);
 
+/// A number of days within ten years: 1 to 3,660.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AuditDays(pub u16);
+
+/// The destination of the audit log as JSON lines.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AuditOutput {
+    Off,
+    Stdout,
+    File(PathBuf),
+}
+
 /// A number of bytes: 0 to 1 TiB.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ByteCount(pub u64);
@@ -125,6 +137,16 @@ rules! {
     Days: i64 => |days| match u16::try_from(days) {
         Ok(days @ 0..=366) => Ok(Days(days)),
         _ => Err(format!("must be a number of days from 0 to 366, got {days}")),
+    };
+    AuditDays: i64 => |days| match u16::try_from(days) {
+        Ok(days @ 1..=3660) => Ok(AuditDays(days)),
+        _ => Err(format!("must be a number of days from 1 to 3660, got {days}")),
+    };
+    AuditOutput: String => |text| match text.as_str() {
+        "" => Err("must be off, stdout or the path of a file".to_owned()),
+        "off" => Ok(AuditOutput::Off),
+        "stdout" => Ok(AuditOutput::Stdout),
+        path => Ok(AuditOutput::File(path.into())),
     };
     ByteCount: i64 => |bytes| match u64::try_from(bytes) {
         Ok(count @ 0..=0x100_0000_0000) => Ok(ByteCount(count)),

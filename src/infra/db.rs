@@ -20,6 +20,7 @@ use tracing::Instrument;
 use uuid::Uuid;
 
 use super::{
+    audit_log::Origin,
     db_error::custom_error,
     export::{Export, ExportPermits, Source, TooManyExports},
     notify::ChangeNotifier,
@@ -190,7 +191,7 @@ impl Db {
                     notifier.notify(changes);
                     committed.map(|()| value).map_err(E::from)
                 };
-                tokio::spawn(run.in_current_span())
+                tokio::spawn(Origin::current().scope(run).in_current_span())
                     .await
                     .unwrap_or_else(|_| Err(custom_error("the transaction was cancelled").into()))
             }

@@ -1,5 +1,6 @@
 //! Infrastructure: adapters for the database, the clock, blob storage, GeoIP and outgoing HTTP. Each adapter
 //! is an enum or a struct, so calls are statically dispatched.
+pub mod audit_log;
 pub mod blobs;
 pub mod clock;
 pub mod collection_versions;

@@ -54,7 +54,7 @@ pub use response_headers::Cors;
 
 use crate::{
     http::{extract::Client, operation::RateLimitClass, problem::Problem, problem_code::ProblemCode},
-    infra::clock::Clock,
+    infra::{audit_log::Origin, clock::Clock},
 };
 use access_log::{PendingRequest, RequestLine};
 use cache_hit::CacheRequest;
@@ -97,7 +97,7 @@ impl HttpService {
         let line = RequestLine::new(id, method.clone(), uri.path().to_owned(), client_address.ip);
         let pending = PendingRequest::new(&self.access_log, line);
         let mut info = RequestInfo::default();
-        let slot = match self.hit_or_slot(&method, &uri, &request_headers).await {
+        let slot = match self.hit_or_slot(&method, &uri, &request_headers, peer).await {
             Some(Ok(hit)) => {
                 let parts = (&method, &uri, &request_headers);
                 if let Some(response) = self.respond_with_hit(&hit, parts, peer, &id, start) {
@@ -117,7 +117,9 @@ impl HttpService {
             Some(response) => Ok(response),
             None => {
                 let span = tracing::info_span!("request", id = id.as_str());
-                self.route(request, peer, &client_address, &id, &mut info).instrument(span).await
+                let origin = Origin::request(self.access_log.shown_address(client_address.ip), id.as_str());
+                let route = self.route(request, peer, &client_address, &id, &mut info);
+                origin.scope(route).instrument(span).await
             }
         };
         let (response, failure) = render_errors(response, &id, &request_headers);

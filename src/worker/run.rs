@@ -14,6 +14,7 @@ use crate::{
     app::App,
     domain::result_ext::ResultExt,
     infra::{
+        audit_log::Origin,
         jitter::jitter,
         queue::{ClaimedJob, JobError, Queue, Retry},
     },
@@ -121,10 +122,11 @@ async fn start_jobs(
     let started = claimed.len();
     for (job, permit) in claimed.into_iter().zip(permits) {
         let app = app.clone();
-        running.spawn(async move {
+        let origin = Origin::job(&job.kind);
+        running.spawn(origin.scope(async move {
             run_job(&app, &job, timings).await;
             drop(permit);
-        });
+        }));
     }
     started
 }

@@ -69,8 +69,9 @@ pub(super) async fn finish_and_reschedule(app: &App, job: &ClaimedJob) -> Result
 pub async fn sweep(app: &App, job: &ClaimedJob) -> Result<(), JobError> {
     let now = app.clock.now();
     // All sweeps run, even if one of them fails.
-    let results: [Result<(), JobError>; 8] = [
+    let results: [Result<(), JobError>; 9] = [
         app.sessions.delete_expired().await.map_err(JobError::from),
+        app.audit.delete_expired().await.map_err(JobError::from),
         app.posts.delete_expired_previews().await.map_err(JobError::from),
         idempotency::delete_expired(&app.db, now).await.map_err(JobError::from),
         app.webhook_events.sweep().await.map_err(JobError::from),

@@ -31,6 +31,15 @@ pub struct Output {
     stderr: String,
 }
 
+impl Output {
+    pub fn code(&self) -> Option<i32> {
+        self.code
+    }
+    pub fn stderr(&self) -> &str {
+        &self.stderr
+    }
+}
+
 impl Sandbox {
     pub fn new() -> Sandbox {
         let sandbox = Sandbox(std::env::temp_dir().join(format!("tenon-commands-{}", Uuid::now_v7())));

@@ -7,6 +7,7 @@ mod access_log;
 mod accounts;
 mod all_operations;
 mod api_keys;
+mod audit;
 mod back_office;
 mod channels;
 mod commands;

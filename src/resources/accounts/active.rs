@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use super::users::AuthorRef;
 use crate::{
-    domain::id::Id,
+    domain::{audit::AuthFailure, id::Id},
     http::{
         auth::{Principal, Via},
         problem::{Error, Result},
@@ -81,7 +81,10 @@ pub async fn lock_active(tx: &Tx, caller: &Principal) -> Result<AuthorRef> {
     let find = active(caller).select_only().columns(columns).lock_shared();
     let row = find.into_model::<AuthorRow>().one(&**tx).await?;
     let AuthorRow { name, avatar_url, bio } = row.ok_or_else(|| {
-        Error::invalid_token("the account, its role or the credential changed during the request")
+        Error::invalid_token(
+            AuthFailure::Revoked,
+            "the account, its role or the credential changed during the request",
+        )
     })?;
     Ok(AuthorRef {
         id: Id::from(caller.user),

@@ -1,4 +1,5 @@
 //! API keys: credentials for programs, limited to scopes.
+mod addresses;
 mod api;
 mod example;
 pub mod secret;

@@ -11,11 +11,18 @@ use sea_orm::{
 use uuid::Uuid;
 
 use super::{
+    addresses::KnownAddresses,
     secret::ApiKeyToken,
     types::{ApiKey, ApiKeyInput, ApiKeyQuery, Expiry, IssuedApiKey},
 };
 use crate::{
-    domain::{id::Id, result_ext::ResultExt, scope::Scope, timestamp::Timestamp},
+    domain::{
+        audit::{AuditAction, AuthFailure, RejectedCredential},
+        id::Id,
+        result_ext::ResultExt,
+        scope::Scope,
+        timestamp::Timestamp,
+    },
     http::{
         auth::{Principal, Role, Via},
         cursor::{CursorKey, PageQuery, SortKey, SortValue},
@@ -23,6 +30,7 @@ use crate::{
         problem::{Error, Result},
     },
     infra::{
+        audit_log::{Changes, NewEntry},
         clock::Clock,
         db::{Db, Tx},
     },
@@ -46,24 +54,25 @@ pub struct ApiKeys {
     pub(in crate::resources) db: Db,
     pub(in crate::resources) clock: Clock,
     cursors: CursorKey,
+    pub(super) addresses: KnownAddresses,
 }
 
 impl ApiKeys {
     pub fn new(db: Db, clock: Clock, cursors: CursorKey) -> Self {
-        ApiKeys { db, clock, cursors }
+        ApiKeys { db, clock, cursors, addresses: KnownAddresses::default() }
     }
 
     /// Authenticates a key. Returns its owner with their current role, limited to the scopes of the key.
     /// Loads the key and the owner in one query.
     pub async fn authenticate(&self, text: &str) -> Result<Verified> {
-        let presented =
-            ApiKeyToken::parse(text).ok_or_else(|| Error::invalid_token("the API key is malformed"))?;
+        let presented = ApiKeyToken::parse(text)
+            .ok_or_else(|| Error::invalid_token(AuthFailure::Malformed, "the API key is malformed"))?;
         let now = self.clock.now();
         let find = api_key::Entity::find_by_id(presented.id)
             .join(JoinType::InnerJoin, api_key::Relation::User.def())
             .select_also(user::Entity);
         let Some((key, Some(owner))) = find.one(self.db.read()).await? else {
-            return Err(Error::invalid_token("no API key has this id"));
+            return Err(Error::invalid_token(AuthFailure::Unknown, "no API key has this id"));
         };
         let previous =
             key.previous_hash.as_deref().filter(|_| key.previous_secret_until.is_some_and(|t| now < t));
@@ -72,11 +81,15 @@ impl ApiKeys {
         let matches = matches_current | previous.is_some_and(|hash| presented.matches(hash));
         let is_active = key.expires_at.is_none_or(|end| now < end) && owner.status == Status::Active;
         if !matches || !is_active {
-            let reason = match matches {
-                true => "the API key is expired or its owner is disabled",
-                false => "the secret of the API key is wrong",
+            let (class, reason) = match matches {
+                true if owner.status != Status::Active => {
+                    (AuthFailure::Disabled, "the owner of the API key is disabled")
+                }
+                true => (AuthFailure::Expired, "the API key is expired"),
+                false => (AuthFailure::WrongSecret, "the secret of the API key is wrong"),
             };
-            return Err(Error::InvalidToken(format!("{reason} (key {})", key.id)));
+            let reason = format!("{reason} (key {})", key.id);
+            return Err(Error::InvalidToken(RejectedCredential::new(class, reason).of(owner.id)));
         }
         let mut last_used_at = key.last_used_at.map_or(i64::MIN, |last| last.min(now));
         if now.saturating_sub(last_used_at) >= LAST_USED_INTERVAL {
@@ -133,7 +146,10 @@ impl ApiKeys {
 
     /// Deletes all keys of a user.
     pub async fn delete_all(&self, tx: &Tx, user: Uuid) -> Result<()> {
-        api_key::Entity::delete_many().filter(api_key::Column::UserId.eq(user)).exec(&**tx).await?;
+        let keys = api_key::Entity::delete_many().filter(api_key::Column::UserId.eq(user));
+        if keys.exec(&**tx).await?.rows_affected > 0 {
+            tx.record(NewEntry::new(AuditAction::KeysDeleted, user, self.clock.now()));
+        }
         tx.touch(CREDENTIALS).await?;
         Ok(())
     }
@@ -173,7 +189,12 @@ impl ApiKeys {
                     "an account may have 50 API keys: delete one that is no longer used",
                 ));
             }
-            Ok::<_, Error>(row.insert(&*tx).await?)
+            let row = row.insert(&*tx).await?;
+            let expires_at = row.expires_at.map(|end| Timestamp(end).to_string());
+            let fields = [("scopes", Some(row.scopes.clone())), ("expiresAt", expires_at)];
+            let entry = NewEntry::new(AuditAction::KeyCreated, row.id, now);
+            tx.record(entry.with_changes(Changes::created(fields)));
+            Ok::<_, Error>(row)
         });
         let row = inserted.await?;
         Ok(IssuedApiKey { api_key: to_api_key(row, now)?, key: token.encode().expose().as_str().into() })
@@ -202,6 +223,7 @@ impl ApiKeys {
             row.version = Set(version + 1);
             row.updated_at = Set(now);
             tx.touch(CREDENTIALS).await?;
+            tx.record(NewEntry::new(AuditAction::KeyRotated, id, now));
             Ok(row.update(&*tx).await?)
         });
         Ok(IssuedApiKey {
@@ -211,10 +233,11 @@ impl ApiKeys {
     }
 
     pub async fn remove(&self, caller: &Principal, id: Id<ApiKey>) -> Result<()> {
-        let caller = caller.clone();
+        let (caller, now) = (caller.clone(), self.clock.now());
         self.db
             .write(async move |tx| {
                 tx.touch(CREDENTIALS).await?;
+                tx.record(NewEntry::new(AuditAction::KeyDeleted, id, now));
                 let find = api_key::Entity::delete_many().filter(api_key::Column::Id.eq(id.0));
                 match find.filter(visible_to(&caller)).exec(&*tx).await?.rows_affected {
                     0 => Err(Error::NotFound("API key")),

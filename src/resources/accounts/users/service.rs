@@ -15,6 +15,7 @@ use super::{
 };
 use crate::{
     domain::{
+        audit::AuthFailure,
         event::{Audience, EventType},
         id::Id,
         secret::Secret,
@@ -30,6 +31,7 @@ use crate::{
         response::Resource,
     },
     infra::{
+        audit_log::Changes,
         clock::Clock,
         db::{Db, Tx},
         rate_limiter::{Policy, RateLimiter},
@@ -92,6 +94,8 @@ impl Users {
         run_once(&self.db, attempt, async move |tx| {
             let row = row.insert(&*tx).await.map_err(Error::on_unique_violation("email"))?;
             tx.touch("users").await?;
+            let fields = [("role", Some(row.role.to_string())), ("email", row.email.clone())];
+            tx.record_changes(row.id, Changes::created(fields));
             emit_event(&tx, EventType::UserCreated, row.id, 1, row.created_at);
             Ok(to_user(row))
         })
@@ -191,6 +195,7 @@ impl Users {
             .await
             .map_err(Error::on_unique_violation("email"))?;
         tx.touch("users").await?;
+        tx.record_changes(row.id, Changes::between(&before, &row));
         emit_event(&tx, EventType::UserUpdated, row.id, row.version, row.updated_at);
         Ok(to_user(row))
     }
@@ -241,6 +246,8 @@ impl Users {
                 .await
                 .map_err(hashing_error)?
             {
+                let failures = &self.sessions.failures;
+                failures.record(AuthFailure::WrongPassword, Some(row.id), &row.id.to_string()).await;
                 return Err(Error::Forbidden("currentPassword: does not match the current password"));
             }
         }

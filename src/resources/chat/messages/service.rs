@@ -25,6 +25,7 @@ use crate::{
         response::Resource,
     },
     infra::{
+        audit_log::Changes,
         clock::Clock,
         db::{Db, Tx},
         queue::{ClaimedJob, JobError},
@@ -210,6 +211,7 @@ impl Messages {
                 row.version += 1;
                 row.updated_at = now;
                 let version = row.version;
+                tx.record_changes(id, Changes::names(["text"]));
                 row.into_active_model().reset_all().update(&*tx).await?;
                 let message = load_full(&*tx, message::Entity::find_by_id(id.0)).await?;
                 tx.emit(EventType::MessageUpdated, id, message.location(), version, audience, now);

@@ -23,6 +23,7 @@ use crate::{
         response::Resource,
     },
     infra::{
+        audit_log::Changes,
         clock::Clock,
         db::{Db, Tx},
     },
@@ -216,6 +217,7 @@ impl Comments {
                 }
                 row.version += 1;
                 row.updated_at = now;
+                tx.record_changes(id, Changes::between(&before, row));
                 let mut update = before.into_active_model();
                 update.content = Set(row.content.clone());
                 update.status = Set(row.status);

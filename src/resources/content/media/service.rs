@@ -40,6 +40,7 @@ use crate::{
     },
     images::Format,
     infra::{
+        audit_log::Changes,
         blobs::Blobs,
         clock::Clock,
         db::{Db, Tx},
@@ -164,12 +165,14 @@ impl MediaLibrary {
                 if unchanged {
                     return Ok(Media::from(row));
                 }
+                let before = row.clone();
                 let mut row = row.into_active_model();
                 row.search = Set(search_key(&format!("{name} {}", alt.as_deref().unwrap_or_default())));
                 (row.filename, row.alt) = (Set(name), Set(alt));
                 (row.focus_x, row.focus_y) = (Set(focus_x), Set(focus_y));
                 (row.version, row.updated_at) = (Set(version), Set(now));
                 let row = row.update(&*tx).await?;
+                tx.record_changes(id, Changes::between(&before, &row));
                 emit(&tx, EventType::MediaUpdated, &row, now).await?;
                 Ok(Media::from(row))
             })

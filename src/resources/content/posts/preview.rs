@@ -16,12 +16,12 @@ use super::{
     types::{Post, PreviewLink},
 };
 use crate::{
-    domain::{id::Id, secret::constant_time_eq, timestamp::Timestamp},
+    domain::{audit::AuditAction, id::Id, secret::constant_time_eq, timestamp::Timestamp},
     http::{
         auth::{Ownership, Principal},
         problem::{Error, Result},
     },
-    infra::db::Tx,
+    infra::{audit_log::NewEntry, db::Tx},
     resources::accounts::active::lock_active,
 };
 
@@ -70,6 +70,7 @@ impl Posts {
                     created_at: Set(now),
                 };
                 row.insert(&*tx).await?;
+                tx.record(NewEntry::new(AuditAction::PreviewCreated, post, now));
                 Ok::<_, Error>(post)
             })
             .await?;
@@ -96,11 +97,12 @@ impl Posts {
 
     /// Deletes all preview links of a post.
     pub async fn delete_previews(&self, caller: &Principal, key: PostKey) -> Result<()> {
-        let caller = caller.clone();
+        let (caller, now) = (caller.clone(), self.clock.now());
         self.db
             .write(async move |tx| {
                 let post = find_owned(&*tx, &caller, &key).await?;
                 preview::Entity::delete_many().filter(preview::Column::PostId.eq(post)).exec(&*tx).await?;
+                tx.record(NewEntry::new(AuditAction::PreviewsDeleted, post, now));
                 Ok(())
             })
             .await

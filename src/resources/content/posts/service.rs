@@ -33,6 +33,7 @@ use crate::{
         response::Resource,
     },
     infra::{
+        audit_log::Changes,
         clock::Clock,
         db::{Db, Tx},
     },
@@ -253,6 +254,11 @@ impl Posts {
         write_changes(tx, &before, row).await?;
         let public = was_published || row.published_at > 0;
         tx.touch(if public { "posts" } else { RESTRICTED }).await?;
+        let mut changes = Changes::between(&before, &post.row);
+        if tags_changed {
+            changes.add("tags", None, None);
+        }
+        tx.record_changes(before.id, changes);
         let post = Post::from(post);
         events::updated(tx, &post, was_published, now);
         Ok((post, true))

@@ -13,13 +13,18 @@ use super::{
     types::{Provider, WebhookEvent, WebhookEventState},
 };
 use crate::{
-    domain::{id::Id, secret::token_digest},
+    domain::{
+        audit::{AuditAction, AuthFailure},
+        id::Id,
+        secret::token_digest,
+    },
     http::{
         cursor::CursorKey,
         problem::{Error, Result},
         signed_request::SignedHeaders,
     },
     infra::{
+        audit_log::{AuthFailures, NewEntry},
         clock::Clock,
         db::{Db, Tx},
         queue::NewJob,
@@ -61,11 +66,12 @@ pub struct WebhookEvents {
     pub(super) db: Db,
     clock: Clock,
     pub(super) cursors: CursorKey,
+    failures: AuthFailures,
 }
 
 impl WebhookEvents {
-    pub fn new(db: Db, clock: Clock, cursors: CursorKey) -> Self {
-        WebhookEvents { db, clock, cursors }
+    pub fn new(db: Db, clock: Clock, cursors: CursorKey, failures: AuthFailures) -> Self {
+        WebhookEvents { db, clock, cursors, failures }
     }
 
     /// Verifies an event and stores it with the job that handles it. A repeated event is ignored.
@@ -81,7 +87,14 @@ impl WebhookEvents {
     ) -> Result<()> {
         let not_configured = Error::NotFound("webhook configuration of this provider");
         let now = self.clock.now();
-        let event = provider.ok_or(not_configured)?.verify(headers, body, now)?;
+        let event = match provider.ok_or(not_configured)?.verify(headers, body, now) {
+            Err(error @ Error::InvalidSignature(_)) => {
+                let provider = sea_orm::ActiveEnum::to_value(&P::PROVIDER);
+                self.failures.record(AuthFailure::WrongSignature, None, &provider).await;
+                return Err(error);
+            }
+            result => result?,
+        };
         let same_body_since = P::SAME_BODY_WINDOW.map(|window| now - window);
         self.store(P::PROVIDER, event, same_body_since, now).await
     }
@@ -127,6 +140,7 @@ impl WebhookEvents {
                 let insert = webhook_event::Entity::insert(row).on_conflict(ignore_repeated);
                 if insert.exec_without_returning(&*tx).await? > 0 {
                     enqueue_handler(&tx, id, now).await?;
+                    tx.record(NewEntry::new(AuditAction::WebhookReceived, id, now));
                     tx.touch("webhook events").await?;
                 }
                 Ok(())
@@ -154,6 +168,7 @@ impl WebhookEvents {
                 row.updated_at = Set(now);
                 row.update(&*tx).await?;
                 tx.touch("webhook events").await?;
+                tx.record(NewEntry::new(AuditAction::WebhookReplayed, id, now));
                 enqueue_handler(&tx, id.0, now).await
             })
             .await

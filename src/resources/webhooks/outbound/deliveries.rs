@@ -19,7 +19,7 @@ use super::{
     },
 };
 use crate::{
-    domain::{id::Id, timestamp::Timestamp},
+    domain::{audit::AuditAction, id::Id, timestamp::Timestamp},
     http::{
         auth::Principal,
         cursor::{PageQuery, SortKey, SortValue},
@@ -27,6 +27,7 @@ use crate::{
         problem::{Error, Result},
     },
     infra::{
+        audit_log::NewEntry,
         db::Tx,
         queue::{ClaimedJob, JobError, NewJob},
     },
@@ -96,6 +97,7 @@ impl WebhookEndpoints {
                 let new = NewDelivery { event: Uuid::now_v7(), kind: TEST, at: now, data };
                 let row = pending(&endpoint, new, now).insert(&*tx).await?;
                 sender::enqueue(&tx, id.0, now, now).await?;
+                tx.record(NewEntry::new(AuditAction::DeliveryTested, row.id, now));
                 Ok(row.into())
             })
             .await
@@ -129,6 +131,7 @@ impl WebhookEndpoints {
                 row.updated_at = Set(now);
                 let row = row.update(&*tx).await?;
                 sender::enqueue(&tx, endpoint, now, now).await?;
+                tx.record(NewEntry::new(AuditAction::DeliveryReplayed, row.id, now));
                 Ok(WebhookDelivery::from(row).redacted_for(&admin))
             })
             .await
