@@ -1,6 +1,7 @@
 //! The command line interface. Each command calls the services that the API uses.
 mod account;
 mod archive;
+mod backup;
 mod connect;
 mod demo;
 mod errors;
@@ -9,6 +10,8 @@ mod import;
 mod migrate;
 mod openapi;
 mod rates;
+mod restore;
+mod restore_report;
 mod secret_key;
 mod serve;
 mod temp;
@@ -24,7 +27,10 @@ use crate::{
     api,
     app::App,
     config::{self, Config},
-    infra::{clock::Clock, private_files},
+    infra::{
+        clock::Clock,
+        private_files::{self, Private},
+    },
 };
 use errors::{database_message, message};
 
@@ -71,6 +77,8 @@ enum Command {
     /// Check and install the GeoIP database
     #[command(subcommand)]
     Geo(geo::Geo),
+    Backup(backup::Backup),
+    Restore(restore::Restore),
     /// Manage the key that seals secrets in the database
     #[command(subcommand)]
     SecretKey(secret_key::SecretKeyCommand),
@@ -131,6 +139,8 @@ async fn dispatch(cli: Cli) -> Result<ExitCode, String> {
         Command::Import(command) => command.run(&config(&[])?).await,
         Command::Rates(command) => command.run(&config(&[])?).await,
         Command::SecretKey(command) => command.run(&config(&[])?).await,
+        Command::Backup(command) => command.run(&config(&[])?).await,
+        Command::Restore(command) => command.run(&config(&[])?).await,
         Command::Migrate(command) => command.run(&config(&[])?).await,
         Command::Serve(command) => {
             let flags =
@@ -148,9 +158,9 @@ async fn app(config: &Config) -> Result<App, String> {
 
 /// Creates the services on the database with this URL, and migrates its schema.
 async fn app_on(url: &str, config: &Config) -> Result<App, String> {
-    private_files::restrict_folder(&config.storage.data_dir)?;
+    private_files::restrict(&config.storage.data_dir, Private::Folder)?;
     if let Some(file) = config.file_with_secrets() {
-        private_files::restrict_provided_file(file)?;
+        private_files::restrict(file, Private::ProvidedFile)?;
     }
     let db = connect::open(url, config.log.log_sql.observer()).await?;
     db.migrate()
