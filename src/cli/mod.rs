@@ -4,6 +4,7 @@ mod archive;
 mod backup;
 mod connect;
 mod demo;
+mod doctor;
 mod errors;
 mod geo;
 mod import;
@@ -79,6 +80,7 @@ enum Command {
     Geo(geo::Geo),
     Backup(backup::Backup),
     Restore(restore::Restore),
+    Doctor(doctor::Doctor),
     /// Manage the key that seals secrets in the database
     #[command(subcommand)]
     SecretKey(secret_key::SecretKeyCommand),
@@ -140,6 +142,7 @@ async fn dispatch(cli: Cli) -> Result<ExitCode, String> {
         Command::Rates(command) => command.run(&config(&[])?).await,
         Command::SecretKey(command) => command.run(&config(&[])?).await,
         Command::Backup(command) => command.run(&config(&[])?).await,
+        Command::Doctor(command) => command.run(&config(&[])?).await,
         Command::Restore(command) => command.run(&config(&[])?).await,
         Command::Migrate(command) => command.run(&config(&[])?).await,
         Command::Serve(command) => {

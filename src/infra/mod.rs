@@ -6,6 +6,7 @@ pub mod clock;
 pub mod collection_versions;
 pub mod db;
 pub mod db_error;
+pub mod disk;
 pub mod dump;
 pub mod event_log;
 pub mod export;

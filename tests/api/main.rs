@@ -8,6 +8,7 @@ mod accounts;
 mod all_operations;
 mod api_keys;
 mod back_office;
+mod backup;
 mod channels;
 mod commands;
 mod concurrency;
