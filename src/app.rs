@@ -2,6 +2,7 @@
 use std::sync::Arc;
 
 use crate::{
+    backup::Backups,
     config::{Config, WebhooksConfig},
     domain::audit::AuditAction,
     http::{
@@ -10,12 +11,7 @@ use crate::{
         problem::{Error, Result},
     },
     infra::{
-        audit_log::NewEntry,
-        blobs::{Blobs, S3Config},
-        clock::Clock,
-        db::Db,
-        geoip::GeoIp,
-        http_client::HttpClient,
+        audit_log::NewEntry, clock::Clock, db::Db, geoip::GeoIp, http_client::HttpClient,
         rate_limiter::RateLimiter,
         sealing::Sealer,
     },
@@ -34,6 +30,7 @@ pub struct App {
     pub audit: audit::Audit,
     pub api_keys: accounts::api_keys::ApiKeys,
     pub authors: accounts::authors::Authors,
+    pub backups: Backups,
     pub channels: chat::channels::Channels,
     pub comments: content::comments::Comments,
     pub customers: billing::customers::Customers,
@@ -79,6 +76,10 @@ impl App {
             (|| db.clone(), || clock.clone(), || cursors.clone(), || sealer.clone());
         let locales = || config.billing.locales.clone();
 
+        let blobs = config.media_store();
+        let blobs =
+            blobs.map_err(|error| Error::Internal(format!("the S3 bucket cannot be used: {error}")))?;
+
         // The services that other services call.
         let tags = content::tags::Tags::new(db(), clock(), cursors());
         let posts = content::posts::Posts::new(db(), clock(), tags.clone(), cursors(), previews, trash);
@@ -99,6 +100,7 @@ impl App {
 
         Ok(App {
             audit: audit::Audit::new(cursors(), config.audit.clone(), settings, sessions.failures.clone()),
+            backups: Backups::new(db(), clock(), blobs.clone(), config),
             channels: chat::channels::Channels::new(db(), clock(), cursors()),
             comments: content::comments::Comments::new(db(), clock(), cursors(), posts.clone()),
             dashboard: billing::dashboard::DashboardService::new(
@@ -114,7 +116,7 @@ impl App {
             health: health::Health::new(db(), clock(), rate_fetcher.clone()),
             invoices_v1: billing::invoices::InvoicesV1::new(invoices.clone(), geoip.clone(), &config.geo),
             jobs: jobs::Jobs::new(db(), clock(), cursors()),
-            media: content::media::MediaLibrary::new(db(), clock(), cursors(), blobs(config)?),
+            media: content::media::MediaLibrary::new(db(), clock(), cursors(), blobs),
             messages: chat::messages::Messages::new(db(), clock(), cursors()),
             redirects: redirects::Redirects::new(
                 db(),
@@ -175,24 +177,6 @@ pub async fn reseal(db: &Db, sealer: &Sealer) -> Result<usize> {
         Ok(changed)
     })
     .await
-}
-
-/// Creates the store of images: the bucket if one is configured, otherwise the folder.
-fn blobs(config: &Config) -> Result<Blobs> {
-    let storage = &config.storage;
-    let Some(bucket) = &storage.s3_bucket else { return Ok(Blobs::folder(config.media_dir())) };
-    let account = S3Config {
-        endpoint: storage.s3_endpoint.as_ref().map_or_else(String::new, |endpoint| endpoint.0.clone()),
-        region: storage.s3_region.clone(),
-        bucket: bucket.0.clone(),
-        access_key: storage.s3_access_key.clone().unwrap_or_default(),
-        secret_key: storage.s3_secret_key.as_ref().map_or_else(String::new, |key| key.expose().clone()),
-        prefix: storage.s3_prefix.0.clone(),
-        virtual_host: storage.s3_virtual_host,
-        proxy_variables: storage.s3_proxy_variables,
-    };
-    Blobs::bucket(&account, &config.media_dir())
-        .map_err(|error| Error::Internal(format!("the S3 bucket cannot be used: {error}")))
 }
 
 fn redirect_hosts(config: &Config) -> redirects::RedirectHosts {

@@ -22,7 +22,8 @@ const DEPENDENCIES: &[(&str, &[&str])] = &[
     ("import", &["schema", "domain"]),
     ("resources", &["config", "http", "schema", "domain", "infra", "images"]),
     ("config", &["domain", "infra", "server"]),
-    ("app", &["config", "resources", "http", "domain", "infra"]),
+    ("backup", &["config", "resources", "domain", "infra", "http"]),
+    ("app", &["backup", "config", "resources", "http", "domain", "infra"]),
     ("api", &["app", "resources", "openapi", "server", "http"]),
     ("worker", &["app", "import", "resources", "http", "domain", "infra"]),
     (
@@ -31,6 +32,7 @@ const DEPENDENCIES: &[(&str, &[&str])] = &[
             "worker",
             "api",
             "app",
+            "backup",
             "config",
             "import",
             "resources",

@@ -49,6 +49,11 @@ impl MigratorTrait for Migrator {
     }
 }
 
+/// Returns whether this program has the migration with this name.
+pub fn is_known(name: &str) -> bool {
+    Migrator::migrations().iter().any(|migration| migration.name() == name)
+}
+
 /// Returns the name of the latest migration. A database with a later migration belongs to a newer version of the
 /// program.
 pub fn newest() -> String {

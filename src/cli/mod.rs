@@ -2,14 +2,18 @@
 mod account;
 mod archive;
 mod audit;
+mod backup;
 mod connect;
 mod demo;
+mod doctor;
 mod errors;
 mod geo;
 mod import;
 mod migrate;
 mod openapi;
 mod rates;
+mod restore;
+mod restore_report;
 mod secret_key;
 mod serve;
 mod temp;
@@ -25,7 +29,11 @@ use crate::{
     api,
     app::App,
     config::{self, Config},
-    infra::{audit_log::Origin, clock::Clock, private_files},
+    infra::{
+        audit_log::Origin,
+        clock::Clock,
+        private_files::{self, Private},
+    },
 };
 use errors::{database_message, message};
 
@@ -75,6 +83,9 @@ enum Command {
     /// Check and install the GeoIP database
     #[command(subcommand)]
     Geo(geo::Geo),
+    Backup(backup::Backup),
+    Restore(restore::Restore),
+    Doctor(doctor::Doctor),
     /// Manage the key that seals secrets in the database
     #[command(subcommand)]
     SecretKey(secret_key::SecretKeyCommand),
@@ -135,6 +146,9 @@ async fn dispatch(cli: Cli) -> Result<ExitCode, String> {
             Command::User(command) => command.run(&config(&[])?).await,
             Command::ApiKey(command) => command.run(&config(&[])?).await,
             Command::Audit(command) => command.run(&config(&[])?).await,
+            Command::Backup(command) => command.run(&config(&[])?).await,
+            Command::Doctor(command) => command.run(&config(&[])?).await,
+            Command::Restore(command) => command.run(&config(&[])?).await,
             Command::Geo(command) => command.run(&config(&[])?).await,
             Command::Import(command) => command.run(&config(&[])?).await,
             Command::Rates(command) => command.run(&config(&[])?).await,
@@ -161,6 +175,9 @@ impl Command {
             Command::User(_) => Some("user"),
             Command::ApiKey(_) => Some("api-key"),
             Command::Audit(_) => Some("audit"),
+            Command::Backup(_) => Some("backup"),
+            Command::Doctor(_) => Some("doctor"),
+            Command::Restore(_) => Some("restore"),
             Command::Import(_) => Some("import"),
             Command::Rates(_) => Some("rates"),
             Command::Geo(_) => Some("geo"),
@@ -177,9 +194,9 @@ async fn app(config: &Config) -> Result<App, String> {
 
 /// Creates the services on the database with this URL, and migrates its schema.
 async fn app_on(url: &str, config: &Config) -> Result<App, String> {
-    private_files::restrict_folder(&config.storage.data_dir)?;
+    private_files::restrict(&config.storage.data_dir, Private::Folder)?;
     if let Some(file) = config.file_with_secrets() {
-        private_files::restrict_provided_file(file)?;
+        private_files::restrict(file, Private::ProvidedFile)?;
     }
     let db = connect::open(url, config.log.log_sql.observer()).await?;
     db.migrate()

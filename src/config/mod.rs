@@ -2,6 +2,7 @@
 //!
 //! To add a setting, add a line to a section in `sections.rs` and read the field where it is used.
 mod audited;
+mod blobs;
 mod section;
 mod sections;
 mod types;
@@ -19,12 +20,12 @@ use toml::{Table, Value};
 
 pub use audited::SettingText;
 pub use sections::{
-    AuditConfig, BillingConfig, CacheConfig, EventsConfig, GeoConfig, LogConfig, RedirectsConfig,
+    AuditConfig, BackupConfig, BillingConfig, CacheConfig, EventsConfig, GeoConfig, LogConfig, RedirectsConfig,
     SellerConfig, ServerConfig, StorageConfig, UpstreamsConfig, WebhooksConfig,
 };
 pub use types::{
-    AuditDays, AuditOutput, ByteCount, Certificates, CountryLocales, Days, FallbackRates, Limit, PrintedLine,
-    PrintedLines, WebhookId, WebhookSecrets,
+    AuditDays, AuditOutput, BackupMedia, ByteCount, Certificates, CountryLocales, Days, FallbackRates, Limit,
+    PrintedLine, PrintedLines, WebhookId, WebhookSecrets,
 };
 pub use unknown::unknown_env_vars;
 pub use upstreams::ConfiguredUpstream;
@@ -63,6 +64,7 @@ config! {
     audit: AuditConfig,
     cache: CacheConfig,
     storage: StorageConfig,
+    backup: BackupConfig,
     events: EventsConfig,
     redirects: RedirectsConfig,
     billing: BillingConfig,
@@ -123,6 +125,9 @@ impl Config {
         if storage.s3_bucket.is_some() && (storage.s3_access_key.is_none() || storage.s3_secret_key.is_none())
         {
             return Err("s3_bucket: requires s3_access_key and s3_secret_key".to_owned());
+        }
+        if self.backup.backup_s3_prefix.is_some() && storage.s3_bucket.is_none() {
+            return Err("backup_s3_prefix: requires s3_bucket".to_owned());
         }
         for (locale, currency) in &billing.locales.0 {
             let has_rate = billing.rates_fallback.0.iter().any(|(known, _)| known == currency);

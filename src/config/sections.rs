@@ -6,8 +6,8 @@ use toml::{Table, Value};
 use super::{
     section::{section, table},
     types::{
-        AuditDays, AuditOutput, BucketName, BucketPath, ByteCount, Certificates, CountryLocales, DatabaseUrl,
-        Days, FallbackRates, HeaderTitle, Host, Interval, Limit, Origin, PrintedLine, PrintedLines,
+        AuditDays, AuditOutput, BackupMedia, BucketName, BucketPath, ByteCount, Certificates, CountryLocales,
+        DatabaseUrl, Days, FallbackRates, HeaderTitle, Host, Interval, Limit, Origin, PrintedLine, PrintedLines,
         PublicUrl, RatesUrl, S3Endpoint, TimeoutScale, WebhookId, WebhookSecrets,
     },
     upstreams::ConfiguredUpstreams,
@@ -114,6 +114,22 @@ section! {
         s3_proxy_variables: bool = false;
         /// Days until deleted posts and documents are removed, 0 to 366.
         trash_retention_days: Days = 30;
+    }
+}
+
+section! {
+    /// Scheduled backups.
+    BackupConfig {
+        /// Interval of scheduled backups, 5m to 24h; not set means that there are none.
+        backup_schedule: Option<Interval>;
+        /// Number of scheduled backups that are retained.
+        backup_keep: Limit = 7;
+        /// Whether scheduled backups include the images or list their names and hashes: include or list.
+        backup_media: BackupMedia = "include";
+        /// Folder of scheduled backups; not set means backups in data_dir.
+        backup_dir: Option<PathBuf>;
+        /// Prefix of scheduled backups in s3_bucket; not set means that they are stored in backup_dir.
+        backup_s3_prefix: Option<BucketPath>;
     }
 }
 

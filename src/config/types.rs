@@ -19,6 +19,15 @@ use crate::{
     server::{Block, ClientAddressLog, ForwardedHeader, LogFormat},
 };
 
+/// The images in a backup.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum BackupMedia {
+    /// The backup contains the images.
+    Include,
+    /// The backup contains a list of their names and hashes.
+    List,
+}
+
 /// A number of days within a year: 0 to 366.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Days(pub u16);
@@ -132,6 +141,11 @@ rules! {
         "text" => Ok(LogFormat::Text),
         "json" => Ok(LogFormat::Json),
         other => Err(format!("must be text or json, got {other}")),
+    };
+    BackupMedia: String => |text| match text.as_str() {
+        "include" => Ok(BackupMedia::Include),
+        "list" => Ok(BackupMedia::List),
+        other => Err(format!("must be include or list, got {other}")),
     };
     QueryLog: Value => query_log;
     Days: i64 => |days| match u16::try_from(days) {

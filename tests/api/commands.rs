@@ -26,9 +26,9 @@ impl Drop for Sandbox {
 /// The exit code and the output of a command.
 #[derive(Debug)]
 pub struct Output {
-    code: Option<i32>,
+    pub code: Option<i32>,
     pub stdout: String,
-    stderr: String,
+    pub stderr: String,
 }
 
 impl Output {

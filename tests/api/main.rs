@@ -9,6 +9,7 @@ mod all_operations;
 mod api_keys;
 mod audit;
 mod back_office;
+mod backup;
 mod channels;
 mod commands;
 mod concurrency;

@@ -10,5 +10,5 @@ mod tests;
 
 pub(super) use blocking::run_blocking;
 pub(super) use connection::{Access, BEGIN, Connection, Database, SharedConnection};
-pub(super) use error::code;
+pub(super) use error::{code, query_error};
 pub(super) use readers::Readers;

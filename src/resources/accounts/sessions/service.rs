@@ -281,6 +281,17 @@ impl Sessions {
         Ok(())
     }
 
+    /// Deletes the sessions of all users, and returns their number.
+    pub async fn delete_all(&self) -> Result<u64> {
+        self.db
+            .write(async move |tx| {
+                let deleted = session::Entity::delete_many().exec(&*tx).await?;
+                tx.touch(CREDENTIALS).await?;
+                Ok(deleted.rows_affected)
+            })
+            .await
+    }
+
     /// Deletes expired sessions.
     pub async fn delete_expired(&self) -> Result<()> {
         let now = self.clock.now();
