@@ -7,6 +7,7 @@ use entity::event;
 use super::types::Event;
 use crate::{
     domain::event::{Audience, Topic},
+    http::event_stream::encode_chunk,
     infra::jitter::jitter,
 };
 
@@ -19,6 +20,8 @@ pub struct Frame {
     pub topic: Topic,
     pub audience: Audience,
     pub bytes: Bytes,
+    /// The bytes as a chunk of an HTTP/1.1 body.
+    pub chunk: Bytes,
 }
 
 impl Frame {
@@ -31,6 +34,7 @@ impl Frame {
             position: row.position,
             topic: event.topic,
             audience: Audience::from_columns(row.audience, row.owner),
+            chunk: encode_chunk(text.as_bytes()),
             bytes: text.into(),
         })
     }
