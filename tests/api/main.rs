@@ -20,6 +20,7 @@ mod dashboard;
 mod deferred_deletes;
 mod documents;
 mod entity_tags;
+mod event_connections;
 mod events;
 mod exports;
 mod geo;

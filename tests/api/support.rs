@@ -59,7 +59,7 @@ pub struct Api {
     log: Arc<Mutex<Vec<Value>>>,
     /// Whether responses from the cache are compared with new ones.
     checks_hits: bool,
-    token: Option<String>,
+    pub token: Option<String>,
     headers: Vec<(String, String)>,
     peer: Option<IpAddr>,
 }

@@ -8,6 +8,7 @@ use sea_orm::{ConnectionTrait, DbErr};
 use super::types::Event;
 use crate::{
     domain::event::{Audience, Topic},
+    http::event_stream::encode_chunk,
     infra::jitter::jitter,
     resources::content::comments::PostsOfEvents,
 };
@@ -21,6 +22,8 @@ pub struct Frame {
     pub topic: Topic,
     pub audience: Audience,
     pub bytes: Bytes,
+    /// The bytes as a chunk of an HTTP/1.1 body.
+    pub chunk: Bytes,
 }
 
 impl Frame {
@@ -35,7 +38,8 @@ impl Frame {
         let event = Event::from_row(row)?;
         let data = serde_json::to_string(&event).ok()?;
         let text = format!("id: {}\nevent: {}\ndata: {data}\n\n", row.position, event.kind.as_str());
-        Some(Frame { position: row.position, topic: event.topic, audience, bytes: text.into() })
+        let chunk = encode_chunk(text.as_bytes());
+        Some(Frame { position: row.position, topic: event.topic, audience, bytes: text.into(), chunk })
     }
 }
 
