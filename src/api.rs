@@ -9,9 +9,11 @@ use futures_util::FutureExt;
 use poem::{endpoint::BoxEndpoint, http::Method};
 use poem_openapi::{OpenApi, registry::Registry};
 use serde_json::{Value, json};
+use uuid::Uuid;
 
 use crate::{
     app::App,
+    domain::audit::AuthFailure,
     http::{
         operation::{Operation, Operations},
         operation_paths::OperationPaths,
@@ -67,6 +69,7 @@ resources! {
     accounts::sessions::SessionsApi(sessions);
     accounts::sessions::JwksApi(sessions);
     accounts::api_keys::ApiKeysApi(api_keys);
+    audit::AuditApi(audit);
     billing::invoices::InvoicesApi(invoices);
     billing::invoices::InvoiceExportsApi(invoices);
     billing::invoices::LocaleRedirectApi(invoices);
@@ -175,7 +178,23 @@ pub fn dispatcher(app: &App) -> Result<Dispatcher, String> {
         Credential::Bearer(token) => sessions.verified(CredentialKind::Bearer, token),
         Credential::Cookie(token) => sessions.verified(CredentialKind::Cookie, token),
     };
-    let authenticator = Authenticator { verify: Box::new(authenticate), verified: Box::new(verified) };
+    let failures = app.sessions.failures.clone();
+    let record_failure = move |class: AuthFailure, account: Option<Uuid>, identity: String| {
+        let failures = failures.clone();
+        async move { failures.record(class, account, &identity).await }.boxed()
+    };
+    let (keys, known_keys) = (app.api_keys.clone(), app.api_keys.clone());
+    let record_key = move |key: Uuid| {
+        let keys = keys.clone();
+        async move { keys.record_address(key).await }.boxed()
+    };
+    let authenticator = Authenticator {
+        verify: Box::new(authenticate),
+        verified: Box::new(verified),
+        record_failure: Box::new(record_failure),
+        record_key: Box::new(record_key),
+        is_recorded: Box::new(move |key, address| known_keys.is_recorded(key, address)),
+    };
     Dispatcher::new(&OPERATIONS, request_document, endpoints(app), authenticator)
 }
 

@@ -2,23 +2,21 @@
 use std::sync::Arc;
 
 use crate::{
+    backup::Backups,
     config::{Config, WebhooksConfig},
+    domain::audit::AuditAction,
     http::{
         cursor::CursorKey,
         operation_paths::OperationPaths,
         problem::{Error, Result},
     },
     infra::{
-        blobs::{Blobs, S3Config},
-        clock::Clock,
-        db::Db,
-        geoip::GeoIp,
-        http_client::HttpClient,
+        audit_log::NewEntry, clock::Clock, db::Db, geoip::GeoIp, http_client::HttpClient,
         rate_limiter::RateLimiter,
         sealing::Sealer,
     },
     resources::{
-        accounts, billing, chat, content, events, health, jobs, redirects,
+        accounts, audit, billing, chat, content, events, health, jobs, redirects,
         shared::secrets::{load_or_create_secret, open_sealer, reseal_secrets},
         upstreams, webhooks,
     },
@@ -29,8 +27,10 @@ use crate::{
 pub struct App {
     pub db: Db,
     pub clock: Clock,
+    pub audit: audit::Audit,
     pub api_keys: accounts::api_keys::ApiKeys,
     pub authors: accounts::authors::Authors,
+    pub backups: Backups,
     pub channels: chat::channels::Channels,
     pub comments: content::comments::Comments,
     pub customers: billing::customers::Customers,
@@ -67,12 +67,18 @@ impl App {
         let cursors = CursorKey::new(cursors.expose());
         let previews = load_or_create_secret(&db, &sealer, "previews").await?;
         let previews = content::posts::PreviewKey::new(previews.expose());
+        let settings = load_or_create_secret(&db, &sealer, "settings").await?;
+        let settings = audit::SettingsKey::new(settings.expose());
         let limiter = if config.server.rate_limits { RateLimiter::in_memory() } else { RateLimiter::Off };
         let outgoing = http_client(config.server.allow_private_networks)?;
         let trash = content::trash::Trash::from_days(config.storage.trash_retention_days.0);
         let (db, clock, cursors, sealer) =
             (|| db.clone(), || clock.clone(), || cursors.clone(), || sealer.clone());
         let locales = || config.billing.locales.clone();
+
+        let blobs = config.media_store();
+        let blobs =
+            blobs.map_err(|error| Error::Internal(format!("the S3 bucket cannot be used: {error}")))?;
 
         // The services that other services call.
         let tags = content::tags::Tags::new(db(), clock(), cursors());
@@ -93,6 +99,8 @@ impl App {
         let geoip = GeoIp::new(config.geo.geo_database.clone());
 
         Ok(App {
+            audit: audit::Audit::new(cursors(), config.audit.clone(), settings, sessions.failures.clone()),
+            backups: Backups::new(db(), clock(), blobs.clone(), config),
             channels: chat::channels::Channels::new(db(), clock(), cursors()),
             comments: content::comments::Comments::new(db(), clock(), cursors(), posts.clone()),
             dashboard: billing::dashboard::DashboardService::new(
@@ -116,7 +124,7 @@ impl App {
             ),
             invoices_v1: billing::invoices::InvoicesV1::new(invoices.clone(), geoip.clone(), &config.geo),
             jobs: jobs::Jobs::new(db(), clock(), cursors()),
-            media: content::media::MediaLibrary::new(db(), clock(), cursors(), blobs(config)?),
+            media: content::media::MediaLibrary::new(db(), clock(), cursors(), blobs),
             messages: chat::messages::Messages::new(db(), clock(), cursors()),
             redirects: redirects::Redirects::new(
                 db(),
@@ -137,7 +145,12 @@ impl App {
                 outgoing,
                 config.public_url().unwrap_or("/").to_owned(),
             ),
-            webhook_events: webhooks::inbound::WebhookEvents::new(db(), clock(), cursors()),
+            webhook_events: webhooks::inbound::WebhookEvents::new(
+                db(),
+                clock(),
+                cursors(),
+                sessions.failures.clone(),
+            ),
             webhooks_config: config.webhooks.clone(),
             users: accounts::users::Users::new(sessions.clone(), cursors(), config.server.registration),
             authors: accounts::authors::Authors::new(db(), cursors()),
@@ -161,29 +174,17 @@ impl App {
 /// changed: secrets that are sealed with another key, or that an earlier version of the program stored without sealing.
 pub async fn reseal(db: &Db, sealer: &Sealer) -> Result<usize> {
     let sealer = sealer.clone();
+    let now = Clock::System.now();
     db.write(async move |tx| {
-        Ok(reseal_secrets(&tx, &sealer).await?
+        let changed = reseal_secrets(&tx, &sealer).await?
             + accounts::sessions::reseal_signing_keys(&tx, &sealer).await?
-            + webhooks::outbound::reseal_webhook_secrets(&tx, &sealer).await?)
+            + webhooks::outbound::reseal_webhook_secrets(&tx, &sealer).await?;
+        if changed > 0 {
+            tx.record(NewEntry::new(AuditAction::SecretsSealed, "", now));
+        }
+        Ok(changed)
     })
     .await
-}
-
-/// Creates the store of images: the bucket if one is configured, otherwise the folder.
-fn blobs(config: &Config) -> Result<Blobs> {
-    let storage = &config.storage;
-    let Some(bucket) = &storage.s3_bucket else { return Ok(Blobs::folder(config.media_dir())) };
-    let account = S3Config {
-        endpoint: storage.s3_endpoint.as_ref().map_or_else(String::new, |endpoint| endpoint.0.clone()),
-        region: storage.s3_region.clone(),
-        bucket: bucket.0.clone(),
-        access_key: storage.s3_access_key.clone().unwrap_or_default(),
-        secret_key: storage.s3_secret_key.as_ref().map_or_else(String::new, |key| key.expose().clone()),
-        prefix: storage.s3_prefix.0.clone(),
-        virtual_host: storage.s3_virtual_host,
-    };
-    Blobs::bucket(&account, &config.media_dir())
-        .map_err(|error| Error::Internal(format!("the S3 bucket cannot be used: {error}")))
 }
 
 fn redirect_hosts(config: &Config) -> redirects::RedirectHosts {

@@ -1,6 +1,7 @@
 //! Tenon: a backend for front-end teams. Each module depends only on modules below it.
 pub mod api; //        the list of resources
 pub mod app; //        construction of the services from the settings
+pub mod backup; //     backups of the database and of the images
 pub mod cli; //        command-line interface
 pub mod config; //     typed settings
 pub mod domain; //     value types without HTTP or SQL

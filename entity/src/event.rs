@@ -16,6 +16,8 @@ pub struct Model {
     pub audience: EventAudience,
     /// A user who receives the event in addition to the audience.
     pub owner: Option<Uuid>,
+    /// The post of a comment. It limits the audience when the event is sent.
+    pub post: Option<Uuid>,
     pub occurred_at: i64,
 }
 
@@ -40,6 +42,9 @@ pub enum EventAudience {
     /// Editors and admins.
     #[sea_orm(string_value = "editors")]
     Editors,
+    /// Editors, admins, and the owner while their role may write content.
+    #[sea_orm(string_value = "content-owner")]
+    ContentOwner,
     /// Accountants and admins.
     #[sea_orm(string_value = "accountants")]
     Accountants,

@@ -2,6 +2,9 @@
 //! schema here. This crate contains no business rules.
 pub mod alias;
 pub mod api_key;
+pub mod audit_chain;
+pub mod audit_entry;
+pub mod audit_setting;
 pub mod channel;
 pub mod collection;
 pub mod comment;

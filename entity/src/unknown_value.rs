@@ -3,6 +3,7 @@ use sea_orm::DbErr;
 
 /// The columns with an enum type: the name of the enum, and the table and the column.
 const COLUMNS: &[(&str, &str)] = &[
+    ("ActorKind", "audit_entries.actor"),
     ("ChannelAudience", "channels.audience"),
     ("CommentStatus", "comments.status"),
     ("EventAudience", "events.audience"),

@@ -50,6 +50,21 @@ pub enum Role {
 }
 
 impl Role {
+    /// Returns whether this role has all rights of the other one.
+    pub fn includes(self, other: Role) -> bool {
+        match other {
+            Role::Reader => true,
+            Role::Author => self.is_writer(),
+            Role::Editor => self.is_editor(),
+            Role::Accountant | Role::Admin => self == other || self == Role::Admin,
+        }
+    }
+
+    /// Returns whether the role may create posts and upload images: authors, editors and admins.
+    pub fn is_writer(self) -> bool {
+        matches!(self, Role::Author | Role::Editor | Role::Admin)
+    }
+
     /// Returns whether the role may edit the content of all users: editors and admins.
     pub fn is_editor(self) -> bool {
         matches!(self, Role::Editor | Role::Admin)

@@ -15,6 +15,8 @@ pub struct Model {
     pub delivery: Option<String>,
     pub kind: String,
     pub body: String,
+    /// The SHA-256 hash of the body; `None` for events of an earlier version.
+    pub body_digest: Option<String>,
     pub state: WebhookEventState,
     /// The result of the handling, as text.
     pub outcome: Option<String>,

@@ -18,6 +18,8 @@ mod m20261121_000013_channels;
 mod m20261129_000014_post_lists;
 mod m20261129_000015_notify_collections;
 mod m20261129_000016_session_secret;
+mod m20261129_000017_audit;
+mod m20261129_000018_rights;
 
 pub struct Migrator;
 
@@ -41,8 +43,15 @@ impl MigratorTrait for Migrator {
             Box::new(m20261129_000014_post_lists::Migration),
             Box::new(m20261129_000015_notify_collections::Migration),
             Box::new(m20261129_000016_session_secret::Migration),
+            Box::new(m20261129_000017_audit::Migration),
+            Box::new(m20261129_000018_rights::Migration),
         ]
     }
+}
+
+/// Returns whether this program has the migration with this name.
+pub fn is_known(name: &str) -> bool {
+    Migrator::migrations().iter().any(|migration| migration.name() == name)
 }
 
 /// Returns the name of the latest migration. A database with a later migration belongs to a newer version of the

@@ -27,7 +27,7 @@ use crate::{
         response::Resource,
     },
     resources::accounts::{
-        api_keys::ApiKeyInput,
+        api_keys::{ApiKeyInput, Expiry},
         users::{Status, User as Account, UserInput, UserPatch, password},
     },
 };
@@ -118,9 +118,9 @@ pub struct CreateApiKey {
     /// Comma-separated scopes, such as posts:read,posts:write
     #[arg(long, value_delimiter = ',', required = true, value_parser = scopes())]
     scopes: Vec<Scope>,
-    /// Lifetime, such as 90d or 12h [default: unlimited]
-    #[arg(long, value_parser = duration)]
-    expires: Option<TimeDelta>,
+    /// Lifetime, such as 90d or 12h, or never [default: 365d]
+    #[arg(long, value_parser = lifetime)]
+    expires: Option<Lifetime>,
     /// E-mail address of the owner [default: the oldest admin]
     #[arg(long, value_name = "EMAIL")]
     owner: Option<String>,
@@ -143,8 +143,12 @@ impl ApiKeyCommand {
                 .to_owned(),
         })?;
         let now = app.clock.now();
-        let expires_at = expires.map(|lifetime| Timestamp(now + lifetime.num_milliseconds()));
-        let new = ApiKeyInput { name: name.into(), scopes, expires_at };
+        let (expires_at, expires) = match expires {
+            Some(Lifetime::Limited(duration)) => (Some(Timestamp(now + duration.num_milliseconds())), None),
+            Some(Lifetime::Unlimited) => (None, Some(Expiry::Never)),
+            None => (None, None),
+        };
+        let new = ApiKeyInput { name: name.into(), scopes, expires_at, expires };
         let issued = app.api_keys.create(&principal, new).await.map_err(|error| message(&error))?;
         print(&format!("{}\n", issued.key.as_str()));
         Ok(ExitCode::SUCCESS)
@@ -162,8 +166,18 @@ fn scopes() -> impl TypedValueParser<Value = Scope> {
     PossibleValuesParser::new(names).map(Scope)
 }
 
-/// Parses a number of days or hours: `90d`, `12h`. At most 100 years.
-fn duration(text: &str) -> Result<TimeDelta, String> {
+/// The lifetime of a new API key.
+#[derive(Debug, Clone, Copy)]
+enum Lifetime {
+    Limited(TimeDelta),
+    Unlimited,
+}
+
+/// Parses a number of days or hours, or `never`: `90d`, `12h`. At most 100 years.
+fn lifetime(text: &str) -> Result<Lifetime, String> {
+    if text == "never" {
+        return Ok(Lifetime::Unlimited);
+    }
     let days = text.strip_suffix('d').and_then(|days| days.parse().ok());
     let hours = text.strip_suffix('h').and_then(|hours| hours.parse().ok());
     let duration = match (days, hours) {
@@ -171,5 +185,7 @@ fn duration(text: &str) -> Result<TimeDelta, String> {
         (_, Some(hours @ 1..=876_000)) => TimeDelta::try_hours(hours),
         _ => None,
     };
-    duration.ok_or_else(|| format!("must be a duration such as 90d or 12h, at most 100 years, got {text}"))
+    duration.map(Lifetime::Limited).ok_or_else(|| {
+        format!("must be a duration such as 90d or 12h, at most 100 years, or never, got {text}")
+    })
 }

@@ -1,14 +1,19 @@
 //! The command line interface. Each command calls the services that the API uses.
 mod account;
 mod archive;
+mod audit;
+mod backup;
 mod connect;
 mod demo;
+mod doctor;
 mod errors;
 mod geo;
 mod import;
 mod migrate;
 mod openapi;
 mod rates;
+mod restore;
+mod restore_report;
 mod secret_key;
 mod serve;
 mod temp;
@@ -24,7 +29,11 @@ use crate::{
     api,
     app::App,
     config::{self, Config},
-    infra::{clock::Clock, private_files},
+    infra::{
+        audit_log::Origin,
+        clock::Clock,
+        private_files::{self, Private},
+    },
 };
 use errors::{database_message, message};
 
@@ -62,6 +71,9 @@ enum Command {
     /// Manage API keys
     #[command(subcommand)]
     ApiKey(account::ApiKeyCommand),
+    /// Verify the audit log
+    #[command(subcommand)]
+    Audit(audit::AuditCommand),
     /// Import content and records from files
     #[command(subcommand)]
     Import(import::Import),
@@ -71,6 +83,9 @@ enum Command {
     /// Check and install the GeoIP database
     #[command(subcommand)]
     Geo(geo::Geo),
+    Backup(backup::Backup),
+    Restore(restore::Restore),
+    Doctor(doctor::Doctor),
     /// Manage the key that seals secrets in the database
     #[command(subcommand)]
     SecretKey(secret_key::SecretKeyCommand),
@@ -119,24 +134,55 @@ async fn dispatch(cli: Cli) -> Result<ExitCode, String> {
         config::unknown_env_vars().iter().for_each(|warning| warn(warning));
         Config::read(&flags)
     };
-    match command {
-        Command::Openapi(command) => command.run(),
-        Command::Config => {
-            print(&config(&[])?.describe());
-            Ok(ExitCode::SUCCESS)
+    // The actor of the audit entries of a command. The server acts for itself.
+    let origin = command.name().map_or_else(Origin::default, Origin::cli);
+    let run = async move {
+        match command {
+            Command::Openapi(command) => command.run(),
+            Command::Config => {
+                print(&config(&[])?.describe());
+                Ok(ExitCode::SUCCESS)
+            }
+            Command::User(command) => command.run(&config(&[])?).await,
+            Command::ApiKey(command) => command.run(&config(&[])?).await,
+            Command::Audit(command) => command.run(&config(&[])?).await,
+            Command::Backup(command) => command.run(&config(&[])?).await,
+            Command::Doctor(command) => command.run(&config(&[])?).await,
+            Command::Restore(command) => command.run(&config(&[])?).await,
+            Command::Geo(command) => command.run(&config(&[])?).await,
+            Command::Import(command) => command.run(&config(&[])?).await,
+            Command::Rates(command) => command.run(&config(&[])?).await,
+            Command::SecretKey(command) => command.run(&config(&[])?).await,
+            Command::Migrate(command) => command.run(&config(&[])?).await,
+            Command::Serve(command) => {
+                let flags = [
+                    ("listen", command.listen.clone()),
+                    ("forwarded_header", command.forwarded_header.clone()),
+                ];
+                let config = config(&flags)?;
+                command.run(config).await
+            }
         }
-        Command::User(command) => command.run(&config(&[])?).await,
-        Command::ApiKey(command) => command.run(&config(&[])?).await,
-        Command::Geo(command) => command.run(&config(&[])?).await,
-        Command::Import(command) => command.run(&config(&[])?).await,
-        Command::Rates(command) => command.run(&config(&[])?).await,
-        Command::SecretKey(command) => command.run(&config(&[])?).await,
-        Command::Migrate(command) => command.run(&config(&[])?).await,
-        Command::Serve(command) => {
-            let flags =
-                [("listen", command.listen.clone()), ("forwarded_header", command.forwarded_header.clone())];
-            let config = config(&flags)?;
-            command.run(config).await
+    };
+    origin.scope(run).await
+}
+
+impl Command {
+    /// Returns the name of a command that writes; `None` for the server.
+    fn name(&self) -> Option<&'static str> {
+        match self {
+            Command::Migrate(_) => Some("migrate"),
+            Command::User(_) => Some("user"),
+            Command::ApiKey(_) => Some("api-key"),
+            Command::Audit(_) => Some("audit"),
+            Command::Backup(_) => Some("backup"),
+            Command::Doctor(_) => Some("doctor"),
+            Command::Restore(_) => Some("restore"),
+            Command::Import(_) => Some("import"),
+            Command::Rates(_) => Some("rates"),
+            Command::Geo(_) => Some("geo"),
+            Command::SecretKey(_) => Some("secret-key"),
+            Command::Serve(_) | Command::Openapi(_) | Command::Config => None,
         }
     }
 }
@@ -148,9 +194,9 @@ async fn app(config: &Config) -> Result<App, String> {
 
 /// Creates the services on the database with this URL, and migrates its schema.
 async fn app_on(url: &str, config: &Config) -> Result<App, String> {
-    private_files::restrict_folder(&config.storage.data_dir)?;
+    private_files::restrict(&config.storage.data_dir, Private::Folder)?;
     if let Some(file) = config.file_with_secrets() {
-        private_files::restrict_provided_file(file)?;
+        private_files::restrict(file, Private::ProvidedFile)?;
     }
     let db = connect::open(url, config.log.log_sql.observer()).await?;
     db.migrate()

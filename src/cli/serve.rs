@@ -55,6 +55,7 @@ impl Serve {
         if self.demo && !demo::fill(&app).await.map_err(|error| message(&error))? {
             print("the database already has content: skipped the demo content\n");
         }
+        app.audit.record_settings(&config).await.map_err(|error| message(&error))?;
         let listener = listener::listen(config.server.listen).map_err(|error| {
             format!("cannot listen on {}: {error}. Set another address with --listen", config.server.listen)
         })?;
@@ -79,6 +80,9 @@ impl Serve {
         worker::schedule::ensure_scheduled(&app).await.ok_or_log("starting the schedules");
         let timings = WorkerTimings::scaled(config.server.timeout_scale.0);
         let workers = tokio::spawn(worker::run_worker(app.clone(), timings, stopping.clone()));
+        let (stopped, stop_audit) = watch::channel(false);
+        let lines = app.audit.open_output().await.map_err(|error| message(&error))?;
+        let audit = tokio::spawn(worker::audit::run(app.audit.clone(), lines, stop_audit));
         app.redirects.refresh().await.ok_or_log("loading the redirects");
         let redirects = app.redirects.clone();
         tokio::spawn(async move { redirects.run_refresh_loop().await });
@@ -92,6 +96,9 @@ impl Serve {
             .await
             .map_err(|error| error.to_string())?;
         let _ = workers.await;
+        // After the last request and the last job.
+        let _ = stopped.send(true);
+        let _ = audit.await;
         app.redirects.flush().await.ok_or_log("storing the hit counts of redirects");
         app.db.close().await.map_err(|error| database_message(&error))?;
         log.flush();

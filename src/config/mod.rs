@@ -1,6 +1,8 @@
 //! Typed settings: one struct per section. The only reader of the environment.
 //!
 //! To add a setting, add a line to a section in `sections.rs` and read the field where it is used.
+mod audited;
+mod blobs;
 mod section;
 mod sections;
 mod types;
@@ -16,13 +18,14 @@ use std::{
 
 use toml::{Table, Value};
 
+pub use audited::SettingText;
 pub use sections::{
-    BillingConfig, CacheConfig, EventsConfig, GeoConfig, LogConfig, RedirectsConfig, SellerConfig,
-    ServerConfig, StorageConfig, UpstreamsConfig, WebhooksConfig,
+    AuditConfig, BackupConfig, BillingConfig, CacheConfig, EventsConfig, GeoConfig, LogConfig, RedirectsConfig,
+    SellerConfig, ServerConfig, StorageConfig, UpstreamsConfig, WebhooksConfig,
 };
 pub use types::{
-    ByteCount, Certificates, CountryLocales, Days, FallbackRates, Limit, PrintedLine, PrintedLines,
-    WebhookId, WebhookSecrets,
+    AuditDays, AuditOutput, BackupMedia, ByteCount, Certificates, CountryLocales, Days, FallbackRates, Limit,
+    PrintedLine, PrintedLines, WebhookId, WebhookSecrets,
 };
 pub use unknown::unknown_env_vars;
 pub use upstreams::ConfiguredUpstream;
@@ -58,8 +61,10 @@ macro_rules! config {
 config! {
     server: ServerConfig,
     log: LogConfig,
+    audit: AuditConfig,
     cache: CacheConfig,
     storage: StorageConfig,
+    backup: BackupConfig,
     events: EventsConfig,
     redirects: RedirectsConfig,
     billing: BillingConfig,
@@ -120,6 +125,9 @@ impl Config {
         if storage.s3_bucket.is_some() && (storage.s3_access_key.is_none() || storage.s3_secret_key.is_none())
         {
             return Err("s3_bucket: requires s3_access_key and s3_secret_key".to_owned());
+        }
+        if self.backup.backup_s3_prefix.is_some() && storage.s3_bucket.is_none() {
+            return Err("backup_s3_prefix: requires s3_bucket".to_owned());
         }
         for (locale, currency) in &billing.locales.0 {
             let has_rate = billing.rates_fallback.0.iter().any(|(known, _)| known == currency);

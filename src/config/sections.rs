@@ -6,9 +6,9 @@ use toml::{Table, Value};
 use super::{
     section::{section, table},
     types::{
-        BucketName, BucketPath, ByteCount, Certificates, CountryLocales, DatabaseUrl, Days, FallbackRates,
-        HeaderTitle, Host, Interval, Limit, Origin, PrintedLine, PrintedLines, PublicUrl, RatesUrl,
-        S3Endpoint, TimeoutScale, WebhookId, WebhookSecrets,
+        AuditDays, AuditOutput, BackupMedia, BucketName, BucketPath, ByteCount, Certificates, CountryLocales,
+        DatabaseUrl, Days, FallbackRates, HeaderTitle, Host, Interval, Limit, Origin, PrintedLine, PrintedLines,
+        PublicUrl, RatesUrl, S3Endpoint, TimeoutScale, WebhookId, WebhookSecrets,
     },
     upstreams::ConfiguredUpstreams,
 };
@@ -57,8 +57,18 @@ section! {
         log_format: LogFormat = "text";
         /// Logs SQL statements that take longer than this many milliseconds; all or off.
         log_sql: QueryLog = 200;
-        /// Client addresses in the access log: full, network (IPv4 /24, IPv6 /48) or off.
+        /// Client addresses in the access log and the audit log: full, network (IPv4 /24, IPv6 /48) or off.
         log_client_address: ClientAddressLog = "network";
+    }
+}
+
+section! {
+    /// The audit log.
+    AuditConfig {
+        /// Days until audit entries are deleted, 1 to 3,660.
+        audit_retention_days: AuditDays = 365;
+        /// Destination of the audit log as JSON lines: off, stdout, or the path of a file.
+        audit_output: AuditOutput = "off";
     }
 }
 
@@ -102,8 +112,26 @@ section! {
         s3_prefix: BucketPath = "media";
         /// Sends the bucket name in the host name, not in the path.
         s3_virtual_host: bool = false;
+        /// Sends requests to the S3 service through the proxy of the environment, such as HTTPS_PROXY.
+        s3_proxy_variables: bool = false;
         /// Days until deleted posts and documents are removed, 0 to 366.
         trash_retention_days: Days = 30;
+    }
+}
+
+section! {
+    /// Scheduled backups.
+    BackupConfig {
+        /// Interval of scheduled backups, 5m to 24h; not set means that there are none.
+        backup_schedule: Option<Interval>;
+        /// Number of scheduled backups that are retained.
+        backup_keep: Limit = 7;
+        /// Whether scheduled backups include the images or list their names and hashes: include or list.
+        backup_media: BackupMedia = "include";
+        /// Folder of scheduled backups; not set means backups in data_dir.
+        backup_dir: Option<PathBuf>;
+        /// Prefix of scheduled backups in s3_bucket; not set means that they are stored in backup_dir.
+        backup_s3_prefix: Option<BucketPath>;
     }
 }
 

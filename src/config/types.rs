@@ -1,7 +1,7 @@
 //! The types of settings that have rules of their own.
 use std::{fs, path::PathBuf, time::Duration};
 
-use poem::http::{HeaderName, Uri};
+use poem::http::{HeaderName, Uri, uri::Authority};
 use rust_decimal::Decimal;
 use rustls::pki_types::{CertificateDer, pem::PemObject};
 use toml::{Table, Value};
@@ -19,9 +19,30 @@ use crate::{
     server::{Block, ClientAddressLog, ForwardedHeader, LogFormat},
 };
 
+/// The images in a backup.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum BackupMedia {
+    /// The backup contains the images.
+    Include,
+    /// The backup contains a list of their names and hashes.
+    List,
+}
+
 /// A number of days within a year: 0 to 366.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Days(pub u16);
+
+/// A number of days within ten years: 1 to 3,660.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AuditDays(pub u16);
+
+/// The destination of the audit log as JSON lines.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AuditOutput {
+    Off,
+    Stdout,
+    File(PathBuf),
+}
 
 /// A number of bytes: 0 to 1 TiB.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -121,10 +142,25 @@ rules! {
         "json" => Ok(LogFormat::Json),
         other => Err(format!("must be text or json, got {other}")),
     };
+    BackupMedia: String => |text| match text.as_str() {
+        "include" => Ok(BackupMedia::Include),
+        "list" => Ok(BackupMedia::List),
+        other => Err(format!("must be include or list, got {other}")),
+    };
     QueryLog: Value => query_log;
     Days: i64 => |days| match u16::try_from(days) {
         Ok(days @ 0..=366) => Ok(Days(days)),
         _ => Err(format!("must be a number of days from 0 to 366, got {days}")),
+    };
+    AuditDays: i64 => |days| match u16::try_from(days) {
+        Ok(days @ 1..=3660) => Ok(AuditDays(days)),
+        _ => Err(format!("must be a number of days from 1 to 3660, got {days}")),
+    };
+    AuditOutput: String => |text| match text.as_str() {
+        "" => Err("must be off, stdout or the path of a file".to_owned()),
+        "off" => Ok(AuditOutput::Off),
+        "stdout" => Ok(AuditOutput::Stdout),
+        path => Ok(AuditOutput::File(path.into())),
     };
     ByteCount: i64 => |bytes| match u64::try_from(bytes) {
         Ok(count @ 0..=0x100_0000_0000) => Ok(ByteCount(count)),
@@ -154,9 +190,12 @@ rules! {
         let target = RequestUrl::parse(&url).map_err(|error| format!("must be a valid URL: {error}"))?;
         Ok(RatesUrl { https: target.https, url: Secret::new(url) })
     };
-    Origin: String => |origin| match origin.starts_with("http") && !origin.contains('*') {
+    Origin: String => |origin| match is_origin(&origin) {
         true => Ok(Origin(origin)),
-        false => Err(format!("must be origins such as https://www.acme.test, got {origin}")),
+        false => Err(format!(
+            "must be origins such as https://www.acme.test, in lower case, without path, trailing slash and default \
+             port, got {origin}"
+        )),
     };
     Host: String => |host| {
         let allowed = |b: u8| b.is_ascii_alphanumeric() || b"-.:[]".contains(&b);
@@ -246,6 +285,16 @@ fn query_log(value: Value) -> Result<QueryLog, String> {
         Value::String(text) if text == "off" => Ok(QueryLog::Off),
         other => Err(format!("must be a number of milliseconds, \"all\" or \"off\", got {other}")),
     }
+}
+
+/// Returns whether the text is an origin in the form that browsers send. Other forms would never match.
+fn is_origin(text: &str) -> bool {
+    let parts = [("https://", ":443"), ("http://", ":80")];
+    let parts = parts.into_iter().find_map(|(scheme, port)| Some((text.strip_prefix(scheme)?, port)));
+    parts.is_some_and(|(host, default_port)| {
+        let allowed = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b"-.:[]".contains(&b);
+        host.bytes().all(allowed) && host.parse::<Authority>().is_ok() && !host.ends_with(default_port)
+    })
 }
 
 fn is_object_name(name: &str) -> bool {

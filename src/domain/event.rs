@@ -4,7 +4,7 @@ use poem_openapi::Enum;
 use serde::Serialize;
 use uuid::Uuid;
 
-use super::principal::{Principal, Role};
+use super::principal::{Ownership, Principal, Role};
 
 macro_rules! events {
     ($($(#[doc = $doc:literal])* $name:ident = $text:literal in $topic:ident;)*) => {
@@ -190,8 +190,13 @@ pub enum Audience {
     Authenticated,
     /// Editors, accountants and admins: [`Role::is_staff`].
     Staff,
-    /// Editors, admins and the owner of the resource.
-    Editors(Option<Uuid>),
+    /// Editors and admins.
+    Editors,
+    /// Editors, admins and the owner of the resource: [`Principal::edits`].
+    Owner(Ownership, Uuid),
+    /// The readers of a comment on this post: those of the post, or only editors, admins and the author of the comment.
+    /// It is resolved when the event is sent, because the post may be hidden since.
+    Comment { post: Uuid, only_author: Option<Uuid> },
     /// Accountants and admins.
     Accountants,
     /// Admins and the owner of the resource.
@@ -199,41 +204,57 @@ pub enum Audience {
 }
 
 impl Audience {
-    /// Returns the values of the columns `audience` and `owner`.
-    pub fn columns(self) -> (EventAudience, Option<Uuid>) {
-        match self {
+    /// Returns the values of the columns `audience`, `owner` and `post`.
+    pub fn columns(self) -> (EventAudience, Option<Uuid>, Option<Uuid>) {
+        let (audience, owner) = match self {
             Audience::Public => (EventAudience::Public, None),
             Audience::Authenticated => (EventAudience::Authenticated, None),
             Audience::Staff => (EventAudience::Staff, None),
-            Audience::Editors(owner) => (EventAudience::Editors, owner),
+            Audience::Editors => (EventAudience::Editors, None),
+            Audience::Owner(Ownership::Personal, owner) => (EventAudience::Editors, Some(owner)),
+            Audience::Owner(Ownership::Content, owner) => (EventAudience::ContentOwner, Some(owner)),
+            Audience::Comment { only_author: None, .. } => (EventAudience::Public, None),
+            Audience::Comment { only_author, .. } => (EventAudience::Editors, only_author),
             Audience::Accountants => (EventAudience::Accountants, None),
             Audience::Admins(owner) => (EventAudience::Admins, owner),
+        };
+        let post = if let Audience::Comment { post, .. } = self { Some(post) } else { None };
+        (audience, owner, post)
+    }
+
+    /// Returns the audience with these values of the columns `audience`, `owner` and `post`.
+    pub fn from_columns(audience: EventAudience, owner: Option<Uuid>, post: Option<Uuid>) -> Self {
+        if let Some(post) = post {
+            return Audience::Comment { post, only_author: owner };
+        }
+        match (audience, owner) {
+            (EventAudience::Public, _) => Audience::Public,
+            (EventAudience::Authenticated, _) => Audience::Authenticated,
+            (EventAudience::Staff, _) => Audience::Staff,
+            (EventAudience::Editors | EventAudience::ContentOwner, None) => Audience::Editors,
+            (EventAudience::Editors, Some(owner)) => Audience::Owner(Ownership::Personal, owner),
+            (EventAudience::ContentOwner, Some(owner)) => Audience::Owner(Ownership::Content, owner),
+            (EventAudience::Accountants, _) => Audience::Accountants,
+            (EventAudience::Admins, owner) => Audience::Admins(owner),
         }
     }
 
-    /// Returns the audience with these values of the columns `audience` and `owner`.
-    pub fn from_columns(audience: EventAudience, owner: Option<Uuid>) -> Self {
-        match audience {
-            EventAudience::Public => Audience::Public,
-            EventAudience::Authenticated => Audience::Authenticated,
-            EventAudience::Staff => Audience::Staff,
-            EventAudience::Editors => Audience::Editors(owner),
-            EventAudience::Accountants => Audience::Accountants,
-            EventAudience::Admins => Audience::Admins(owner),
-        }
-    }
-
-    /// Returns whether the caller belongs to this audience.
+    /// Returns whether the caller belongs to this audience. An audience that is not resolved includes no caller.
     pub fn includes(self, viewer: Option<&Principal>) -> bool {
-        let owns = |owner: Option<Uuid>| owner.is_some() && viewer.map(|viewer| viewer.user) == owner;
         let role = viewer.map(|viewer| viewer.role);
         match self {
             Audience::Public => true,
             Audience::Authenticated => viewer.is_some(),
             Audience::Staff => role.is_some_and(Role::is_staff),
-            Audience::Editors(owner) => owns(owner) || role.is_some_and(Role::is_editor),
+            Audience::Editors => role.is_some_and(Role::is_editor),
+            Audience::Owner(kind, owner) => viewer.is_some_and(|viewer| viewer.edits(kind, owner)),
+            Audience::Comment { .. } => false,
             Audience::Accountants => matches!(role, Some(Role::Accountant | Role::Admin)),
-            Audience::Admins(owner) => owns(owner) || role == Some(Role::Admin),
+            Audience::Admins(owner) => {
+                let owns =
+                    |viewer: &Principal| owner.is_some_and(|owner| viewer.owns(Ownership::Personal, owner));
+                role == Some(Role::Admin) || viewer.is_some_and(owns)
+            }
         }
     }
 }

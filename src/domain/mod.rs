@@ -1,4 +1,6 @@
-//! Value types without HTTP or SQL: identifiers, dates, money, locales, texts, slugs, secrets, event types.
+//! Value types without HTTP or SQL: identifiers, dates, money, locales, texts, slugs, secrets, event types, audit
+//! actions.
+pub mod audit;
 pub mod date;
 pub mod event;
 pub mod id;

@@ -1,4 +1,4 @@
-//! Roles, and the authenticated caller.
+//! Roles, ownership, and the authenticated caller.
 pub use entity::user::Role;
 use uuid::Uuid;
 
@@ -13,6 +13,26 @@ pub enum Via {
     Key { id: Uuid, scopes: Vec<String> },
 }
 
+/// The kind of an owned resource. An account has the rights of an owner only in the roles that may create such a
+/// resource: a lower role takes them away.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ownership {
+    /// Posts and images: authors, editors and admins.
+    Content,
+    /// Comments, messages and the own account: all roles.
+    Personal,
+}
+
+impl Ownership {
+    /// Returns whether an account with this role has the rights of an owner.
+    pub fn is_held_by(self, role: Role) -> bool {
+        match self {
+            Ownership::Content => role.is_writer(),
+            Ownership::Personal => true,
+        }
+    }
+}
+
 /// An authenticated caller.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Principal {
@@ -22,6 +42,22 @@ pub struct Principal {
 }
 
 impl Principal {
+    /// Returns the account as an owner of such resources, if its role has the rights of an owner. All checks of
+    /// ownership start here.
+    pub fn as_owner(&self, kind: Ownership) -> Option<Uuid> {
+        kind.is_held_by(self.role).then_some(self.user)
+    }
+
+    /// Returns whether the caller has the rights of the owner of a resource.
+    pub fn owns(&self, kind: Ownership, owner: Uuid) -> bool {
+        self.as_owner(kind) == Some(owner)
+    }
+
+    /// Returns whether the caller may edit a resource of this owner: as the owner or as an editor.
+    pub fn edits(&self, kind: Ownership, owner: Uuid) -> bool {
+        self.role.is_editor() || self.owns(kind, owner)
+    }
+
     /// Returns the id of the caller's session, if any.
     pub fn session(&self) -> Option<Uuid> {
         match self.via {

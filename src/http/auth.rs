@@ -10,7 +10,7 @@ use super::{
     problem::{Error, Problem},
 };
 
-pub use crate::domain::principal::{Principal, Role, Via};
+pub use crate::domain::principal::{Ownership, Principal, Role, Via};
 
 /// The authenticated callers that may use an operation.
 pub trait AccessRule: Send + Sync + 'static {
@@ -35,6 +35,8 @@ const AUTHOR: Allowed = Allowed::Role(Role::Author);
 const EDITOR: Allowed = Allowed::Role(Role::Editor);
 const ACCOUNTANT: Allowed = Allowed::Role(Role::Accountant);
 const ADMIN: Allowed = Allowed::Role(Role::Admin);
+const OWNER: Allowed = Allowed::Owner(Ownership::Personal);
+const CONTENT_OWNER: Allowed = Allowed::Owner(Ownership::Content);
 
 access_rules! {
     /// All authenticated callers.
@@ -52,13 +54,15 @@ access_rules! {
     /// Admins.
     Admins = [ADMIN];
     /// The owner of the resource.
-    Owner = [Allowed::Owner];
+    Owner = [OWNER];
     /// The owner of the resource, editors and admins.
-    OwnerOrEditors = [Allowed::Owner, EDITOR, ADMIN];
+    OwnerOrEditors = [OWNER, EDITOR, ADMIN];
+    /// The owner of the post or the image while their role may write content, editors and admins.
+    ContentOwnerOrEditors = [CONTENT_OWNER, EDITOR, ADMIN];
     /// The owner of the resource and admins.
-    OwnerOrAdmins = [Allowed::Owner, ADMIN];
+    OwnerOrAdmins = [OWNER, ADMIN];
     /// The owner of the resource and admins, by session only.
-    OwnerOrAdminsSessionOnly = [Allowed::Owner, ADMIN], false;
+    OwnerOrAdminsSessionOnly = [OWNER, ADMIN], false;
 }
 
 /// A caller that satisfies the access rule `R`. Ownership is checked later, by the service that loads the row.

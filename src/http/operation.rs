@@ -11,7 +11,7 @@ use poem_openapi::{
 };
 
 use crate::domain::{
-    principal::{Principal, Role},
+    principal::{Ownership, Principal, Role},
     scope::Scope,
 };
 
@@ -135,8 +135,9 @@ pub struct SignatureScheme {
 pub enum Allowed {
     /// All authenticated callers.
     All,
-    /// The owner of the resource. The service checks the ownership when it loads the row.
-    Owner,
+    /// The owner of the resource, in the roles that have the rights of an owner. The service checks the ownership
+    /// when it loads the row.
+    Owner(Ownership),
     Role(Role),
 }
 
@@ -145,7 +146,8 @@ impl Allowed {
     pub fn name(self) -> String {
         match self {
             Allowed::All => "authenticated".to_owned(),
-            Allowed::Owner => "owner".to_owned(),
+            Allowed::Owner(Ownership::Personal) => "owner".to_owned(),
+            Allowed::Owner(Ownership::Content) => "content-owner".to_owned(),
             Allowed::Role(role) => role.to_string(),
         }
     }
@@ -153,7 +155,8 @@ impl Allowed {
     /// Returns whether the caller may belong to the group. The service checks the owner when it loads the row.
     pub fn may_include(self, principal: &Principal) -> bool {
         match self {
-            Allowed::All | Allowed::Owner => true,
+            Allowed::All => true,
+            Allowed::Owner(kind) => kind.is_held_by(principal.role),
             Allowed::Role(role) => role == principal.role,
         }
     }

@@ -10,7 +10,11 @@ use serde::Serialize;
 pub use super::api_error::*;
 use super::{etag::ETag, problem_code::ProblemCode};
 use crate::{
-    domain::{locale::UnknownLocale, money::Currency},
+    domain::{
+        audit::{AuthFailure, RejectedCredential},
+        locale::UnknownLocale,
+        money::Currency,
+    },
     infra::db_error::{self, Fault},
     schema::{ErrorCode, Location, Violation},
 };
@@ -40,10 +44,9 @@ pub enum Error {
     InvalidSignature(&'static str),
     #[error("this operation requires authentication")]
     Unauthenticated,
-    /// The credential in the request is invalid. The reason, for the log only: the client must not learn whether a
-    /// credential exists.
+    /// The credential in the request is invalid.
     #[error("the credential is unknown, expired or revoked")]
-    InvalidToken(String),
+    InvalidToken(RejectedCredential),
     #[error("the e-mail address or the password is wrong")]
     InvalidCredentials,
     #[error("{0}")]
@@ -122,8 +125,8 @@ impl Error {
         Error::Invalid(vec![Violation { location: place, code, message: message.to_owned() }])
     }
 
-    pub fn invalid_token(reason: &str) -> Self {
-        Error::InvalidToken(reason.to_owned())
+    pub fn invalid_token(class: AuthFailure, reason: impl Into<String>) -> Self {
+        Error::InvalidToken(RejectedCredential::new(class, reason))
     }
 
     /// Converts the error of an insert that follows a check for absence: a unique violation is then a lost
@@ -400,7 +403,9 @@ fn with_details(problem: Problem, error: Error) -> Problem {
             Problem { current_etag: Some(etag), ..problem }
         }
         Error::Unauthenticated => problem.header(header::WWW_AUTHENTICATE, "Bearer realm=\"tenon\""),
-        Error::InvalidToken(reason) => problem.header(header::WWW_AUTHENTICATE, INVALID_TOKEN).reason(reason),
+        Error::InvalidToken(reason) => {
+            problem.header(header::WWW_AUTHENTICATE, INVALID_TOKEN).reason(reason.reason)
+        }
         Error::InvalidCredentials => problem.header(header::WWW_AUTHENTICATE, INVALID_TOKEN),
         Error::InsufficientScope(scope) => problem.header(
             header::WWW_AUTHENTICATE,

@@ -2,6 +2,7 @@
 //! client input.
 mod bucket;
 mod folder;
+mod reader;
 mod temp_files;
 
 use std::{
@@ -16,6 +17,7 @@ use futures_util::{StreamExt, stream::BoxStream};
 use bucket::Bucket;
 pub use bucket::S3Config;
 use folder::Folder;
+pub use reader::BlobReader;
 pub use temp_files::{TempDir, TempFile};
 
 /// A stream of bytes, read on demand.
@@ -91,6 +93,15 @@ impl Blobs {
         }
     }
 
+    /// Stores a local file as a blob, and moves the file if the storage is a folder of the same file system. A file of any
+    /// size is sent in parts. When this returns it is durable, and readers never see a part of it.
+    pub async fn put_file(&self, key: &str, file: &Path) -> io::Result<()> {
+        match &self.backend {
+            Backend::Folder(folder) => folder.put_file(check_key(key)?, file).await,
+            Backend::Bucket(bucket) => bucket.put_file(check_key(key)?, file).await,
+        }
+    }
+
     /// Returns the size of a blob, or `None` if it does not exist.
     pub async fn size(&self, key: &str) -> io::Result<Option<u64>> {
         let found = match &self.backend {
@@ -127,11 +138,21 @@ impl Blobs {
         }
     }
 
-    /// Lists the blobs in a folder, such as `a/b` in `a`.
+    /// Lists the blobs in a folder, such as `a/b` in `a`. The folder may be empty, for blobs such as `a`.
     pub async fn list(&self, key: &str) -> io::Result<Vec<BlobEntry>> {
+        let key = if key.is_empty() { key } else { check_key(key)? };
         let found = match &self.backend {
-            Backend::Folder(folder) => folder.list(check_key(key)?).await,
-            Backend::Bucket(bucket) => bucket.list(check_key(key)?).await,
+            Backend::Folder(folder) => folder.list(key).await,
+            Backend::Bucket(bucket) => bucket.list(key).await,
+        };
+        none_if_missing(found).map(Option::unwrap_or_default)
+    }
+
+    /// Lists the names of the folders in a folder, such as `b` of the blob `a/b/c` in `a`.
+    pub async fn folders(&self, key: &str) -> io::Result<Vec<String>> {
+        let found = match &self.backend {
+            Backend::Folder(folder) => folder.folders(check_key(key)?).await,
+            Backend::Bucket(bucket) => bucket.folders(check_key(key)?).await,
         };
         none_if_missing(found).map(Option::unwrap_or_default)
     }
@@ -165,6 +186,11 @@ fn check_key(key: &str) -> io::Result<&str> {
         true => Ok(key),
         false => Err(io::Error::new(io::ErrorKind::InvalidInput, "invalid blob key")),
     }
+}
+
+/// Returns the key of a blob in a folder, which may be empty.
+fn join(folder: &str, name: &str) -> String {
+    if folder.is_empty() { name.to_owned() } else { format!("{folder}/{name}") }
 }
 
 #[cfg(test)]

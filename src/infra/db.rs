@@ -20,11 +20,12 @@ use tracing::Instrument;
 use uuid::Uuid;
 
 use super::{
+    audit_log::Origin,
     db_error::custom_error,
     event_log,
     export::{Export, ExportPermits, Source, TooManyExports},
     notify::ChangeNotifier,
-    private_files,
+    private_files::{self, Private},
     query_log::{QueryObserver, observe},
     rows::{FetchRows, FromRow, decode_all},
     sqlite,
@@ -76,6 +77,15 @@ impl Db {
         Db::open_observed(url, None).await
     }
 
+    /// Opens an existing database for checks: does not create it, and does not change the permissions of its files.
+    pub async fn open_existing(url: &str) -> Result<Db, DbErr> {
+        let Some(path) = url.strip_prefix("sqlite://") else { return Db::open(url).await };
+        match Path::new(path).is_file() {
+            true => Db::sqlite_file(path, None),
+            false => Err(custom_error(&format!("there is no database {path}"))),
+        }
+    }
+
     /// Opens the database with an observer of all statements.
     pub async fn open_observed(url: &str, observer: Option<QueryObserver>) -> Result<Db, DbErr> {
         match url.strip_prefix("sqlite://") {
@@ -97,8 +107,13 @@ impl Db {
         private_files::create_file(Path::new(path))
             .map_err(|error| DbErr::Custom(format!("cannot open the database {path}: {error}")))?;
         for suffix in ["", "-wal", "-shm"] {
-            private_files::restrict_file(Path::new(&format!("{path}{suffix}"))).map_err(DbErr::Custom)?;
+            let file = format!("{path}{suffix}");
+            private_files::restrict(Path::new(&file), Private::File).map_err(DbErr::Custom)?;
         }
+        Db::sqlite_file(path, observer)
+    }
+
+    fn sqlite_file(path: &str, observer: Option<QueryObserver>) -> Result<Db, DbErr> {
         let database = sqlite::Database::new(path.into(), observer);
         let notifier = ChangeNotifier::default();
         // The writer is opened first, because it sets the journal mode of the file.
@@ -141,12 +156,16 @@ impl Db {
     ///
     /// [`TooManyExports`] if the caller or the service runs too many exports.
     pub fn export(&self, caller: Uuid) -> Result<Export, TooManyExports> {
-        let source = match &self.backend {
+        let permit = self.export_permits.acquire(caller)?;
+        Ok(Export { source: self.source(), permit })
+    }
+
+    /// Returns the database for work that needs a connection of its own.
+    pub(super) fn source(&self) -> Source {
+        match &self.backend {
             Backend::Sqlite { database, .. } => Source::Sqlite(database.clone()),
             Backend::Postgres(pool) => Source::Postgres(pool.clone()),
-        };
-        let permit = self.export_permits.acquire(caller)?;
-        Ok(Export { source, permit })
+        }
     }
 
     /// Returns the connection for queries. On SQLite it is read-only.
@@ -191,7 +210,7 @@ impl Db {
                     notifier.notify(changes);
                     committed.map(|()| value).map_err(E::from)
                 };
-                tokio::spawn(run.in_current_span())
+                tokio::spawn(Origin::current().scope(run).in_current_span())
                     .await
                     .unwrap_or_else(|_| Err(custom_error("the transaction was cancelled").into()))
             }

@@ -22,7 +22,7 @@ use super::db::{Db, Tx};
 /// The row of the `sequence` table that assigns positions.
 const SEQUENCE: &str = "events";
 
-/// Rows per INSERT. Each has ten values, and databases limit the number of bound values.
+/// Rows per INSERT. Each has eleven values, and databases limit the number of bound values.
 const INSERT_BATCH: usize = 500;
 
 /// The row of the `sequence` table that a readiness check writes.
@@ -38,6 +38,7 @@ pub(super) struct NewEvent {
     pub version: i64,
     pub audience: EventAudience,
     pub owner: Option<Uuid>,
+    pub post: Option<Uuid>,
     pub occurred_at: i64,
 }
 
@@ -99,7 +100,7 @@ fn insert(rows: Vec<event::ActiveModel>, last: impl Fn() -> SimpleExpr) -> Inser
 }
 
 fn row_of(offset: i64, event: NewEvent) -> event::ActiveModel {
-    let NewEvent { kind, topic, subject, href, version, audience, owner, occurred_at: at } = event;
+    let NewEvent { kind, topic, subject, href, version, audience, owner, post, occurred_at: at } = event;
     event::ActiveModel {
         position: Set(offset),
         id: Set(Uuid::now_v7()),
@@ -110,6 +111,7 @@ fn row_of(offset: i64, event: NewEvent) -> event::ActiveModel {
         version: Set(version),
         audience: Set(audience),
         owner: Set(owner),
+        post: Set(post),
         occurred_at: Set(at),
     }
 }

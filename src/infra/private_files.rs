@@ -39,44 +39,67 @@ pub fn create_folder(path: &Path) -> io::Result<()> {
     DirBuilder::new().recursive(true).mode(0o700).create(path)
 }
 
-/// Takes all permissions of the group and of others away from a file of the database, if it exists.
+/// A kind of file or folder, and the permissions that it must not have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Private {
+    /// A file of the database: only its owner may access it.
+    File,
+    /// A file that an operator may provide: it may belong to another user and be readable through its group.
+    ProvidedFile,
+    /// A folder of files with secrets: only its owner may write in it.
+    Folder,
+}
+
+impl Private {
+    /// Returns the forbidden permissions, and the argument of `chmod` that takes them away.
+    fn rule(self) -> (u32, &'static str) {
+        match self {
+            Private::File => (GROUP_AND_OTHERS, "go="),
+            Private::ProvidedFile => (OTHERS, "o="),
+            Private::Folder => (WRITE, "go-w"),
+        }
+    }
+}
+
+/// Returns the mode of a file or folder if it has forbidden permissions. A missing one has none.
+fn forbidden_mode(path: &Path, kind: Private) -> Result<Option<u32>, String> {
+    let metadata = match fs::metadata(path) {
+        Ok(metadata) => metadata,
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
+            return Ok(None);
+        }
+        Err(error) => return Err(format!("cannot read the permissions of {}: {error}", path.display())),
+    };
+    let mode = metadata.permissions().mode();
+    let is_allowed = mode & kind.rule().0 == 0 || (metadata.is_dir() && mode & STICKY != 0);
+    Ok((!is_allowed).then_some(mode))
+}
+
+/// Checks that a file or folder, if it exists, has no forbidden permissions.
+///
+/// # Errors
+///
+/// The message contains the command that takes the permissions away.
+pub fn check(path: &Path, kind: Private) -> Result<(), String> {
+    match forbidden_mode(path, kind)? {
+        Some(mode) => Err(format!(
+            "other users can access {0} (mode {1:o}), which contains secrets: run chmod {2} {0}",
+            path.display(),
+            mode & 0o7777,
+            kind.rule().1
+        )),
+        None => Ok(()),
+    }
+}
+
+/// Takes the forbidden permissions of a file or folder away, if it exists.
 ///
 /// # Errors
 ///
 /// The permissions cannot be changed. The message contains the command that changes them.
-pub fn restrict_file(path: &Path) -> Result<(), String> {
-    restrict(path, GROUP_AND_OTHERS, "go=")
-}
-
-/// Takes all permissions of others away from a file that an operator may provide, if it exists. The file may belong to
-/// another user and be readable through its group.
-///
-/// # Errors
-///
-/// As for [`restrict_file`].
-pub fn restrict_provided_file(path: &Path) -> Result<(), String> {
-    restrict(path, OTHERS, "o=")
-}
-
-/// Takes the permission to write away from the group and from others in a folder of files with secrets, if it exists.
-///
-/// # Errors
-///
-/// As for [`restrict_file`].
-pub fn restrict_folder(path: &Path) -> Result<(), String> {
-    restrict(path, WRITE, "go-w")
-}
-
-fn restrict(path: &Path, forbidden: u32, change: &str) -> Result<(), String> {
-    let metadata = match fs::metadata(path) {
-        Ok(metadata) => metadata,
-        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => return Ok(()),
-        Err(error) => return Err(format!("cannot read the permissions of {}: {error}", path.display())),
-    };
-    let mode = metadata.permissions().mode();
-    if mode & forbidden == 0 || (metadata.is_dir() && mode & STICKY != 0) {
-        return Ok(());
-    }
+pub fn restrict(path: &Path, kind: Private) -> Result<(), String> {
+    let (forbidden, change) = kind.rule();
+    let Some(mode) = forbidden_mode(path, kind)? else { return Ok(()) };
     fs::set_permissions(path, Permissions::from_mode(mode & !forbidden)).map_err(|error| {
         format!(
             "other users can access {0}, which contains secrets, and its permissions cannot be changed ({error}): \
@@ -106,16 +129,17 @@ mod tests {
         assert_eq!(mode(&file), 0o600);
         for (wide, restricted) in [(0o644, 0o600), (0o777, 0o700), (0o640, 0o600), (0o400, 0o400)] {
             fs::set_permissions(&file, Permissions::from_mode(wide)).unwrap();
-            restrict_file(&file).unwrap();
+            assert_eq!(check(&file, Private::File).is_err(), wide != restricted, "{wide:o}");
+            restrict(&file, Private::File).unwrap();
             assert_eq!(mode(&file), restricted);
         }
         fs::set_permissions(&file, Permissions::from_mode(0o644)).unwrap();
-        restrict_provided_file(&file).unwrap();
+        restrict(&file, Private::ProvidedFile).unwrap();
         assert_eq!(mode(&file), 0o640);
-        restrict_file(&folder.join("absent")).unwrap();
+        restrict(&folder.join("absent"), Private::File).unwrap();
         for (wide, restricted) in [(0o775, 0o755), (0o777, 0o755), (0o750, 0o750), (0o1777, 0o777)] {
             fs::set_permissions(&folder, Permissions::from_mode(wide)).unwrap();
-            restrict_folder(&folder).unwrap();
+            restrict(&folder, Private::Folder).unwrap();
             assert_eq!(mode(&folder), restricted, "{wide:o}");
         }
         assert!(write_new_file(&file, b"").is_err_and(|error| error.kind() == ErrorKind::AlreadyExists));

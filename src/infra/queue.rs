@@ -116,9 +116,10 @@ impl Tx {
         Ok(())
     }
 
-    /// Returns whether a job with this key is waiting or running.
-    pub async fn is_queued(&self, key: &str) -> Result<bool, DbErr> {
-        Ok(job::Entity::find().filter(job::Column::UniqueKey.eq(key)).one(&**self).await?.is_some())
+    /// Returns the start of the waiting or running job with this key.
+    pub async fn queued_at(&self, key: &str) -> Result<Option<i64>, DbErr> {
+        let job = job::Entity::find().filter(job::Column::UniqueKey.eq(key)).one(&**self).await?;
+        Ok(job.map(|job| job.run_at))
     }
 
     /// Enqueues a finished or dead job again. Returns false if there is no such job.

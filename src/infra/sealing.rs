@@ -133,6 +133,11 @@ impl SecretKeys {
         Secret::new(self.0.iter().map(line).collect())
     }
 
+    /// Returns whether there is a key with this id.
+    pub fn contains(&self, id: &str) -> bool {
+        self.0.iter().any(|key| key.id == id)
+    }
+
     /// Returns the ids of the keys, separated by commas.
     pub fn ids(&self) -> String {
         self.0.iter().map(|key| key.id.as_str()).collect::<Vec<_>>().join(", ")

@@ -22,6 +22,7 @@ use sea_orm::{
 use tokio::sync::Mutex;
 
 use super::{
+    audit_log::{self, NewEntry, PendingEntries},
     db_error::{TOO_LONG, custom_error},
     event_log::{self, NewEvent},
     notify::Changes,
@@ -57,6 +58,7 @@ pub struct Transaction {
 pub(super) struct Pending {
     pub collections: BTreeSet<&'static str>,
     events: Vec<NewEvent>,
+    pub(super) audit: PendingEntries,
     jobs: bool,
 }
 
@@ -65,11 +67,12 @@ impl Pending {
     pub fn append(&mut self, mut later: Pending) {
         self.collections.append(&mut later.collections);
         self.events.append(&mut later.events);
+        self.audit.append(later.audit);
         self.jobs |= later.jobs;
     }
 
-    /// Writes the collection versions and the events. Returns the changes to notify after the commit.
-    pub async fn write(self, open: &OpenTransaction) -> Result<Changes, DbErr> {
+    /// Writes the collection versions, the events and the audit entries. Returns the changes to notify after the commit.
+    pub async fn write(mut self, open: &OpenTransaction) -> Result<Changes, DbErr> {
         // Last and in alphabetical order (BTreeSet). All writers update these rows, so their locks are held
         // briefly, and two transactions cannot deadlock on them.
         if !self.collections.is_empty() {
@@ -86,6 +89,7 @@ impl Pending {
         let changes =
             Changes { events: !self.events.is_empty(), jobs: self.jobs, collections: self.collections };
         event_log::write(open, self.events).await?;
+        audit_log::append(open, self.audit.take()).await?;
         Ok(changes)
     }
 }
@@ -103,7 +107,7 @@ impl Tx {
         self.touched_before.contains(collection) || self.pending.lock().collections.contains(collection)
     }
 
-    /// Emits an event. It is appended to the event log if the transaction commits.
+    /// Emits an event. It is appended to the event log and to the audit log if the transaction commits.
     /// `subject` and `href` identify the resource, `version` is its new version.
     pub fn emit(
         &self,
@@ -114,7 +118,7 @@ impl Tx {
         audience: Audience,
         at: i64,
     ) {
-        let (audience, owner) = audience.columns();
+        let (audience, owner, post) = audience.columns();
         let event = NewEvent {
             kind: kind.as_str(),
             topic: kind.topic().as_str(),
@@ -123,9 +127,16 @@ impl Tx {
             version,
             audience,
             owner,
+            post,
             occurred_at: at,
         };
-        self.pending.lock().events.push(event);
+        let mut pending = self.pending.lock();
+        pending.audit.push(NewEntry::of_event(kind, &event.subject, at));
+        pending.events.push(event);
+    }
+
+    pub(super) fn audit(&self) -> parking_lot::MappedMutexGuard<'_, PendingEntries> {
+        parking_lot::MutexGuard::map(self.pending.lock(), |pending| &mut pending.audit)
     }
 
     /// Notifies the workers of new jobs when the transaction commits.

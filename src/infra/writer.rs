@@ -21,6 +21,7 @@ use tokio::{
 use tracing::{Instrument, Span};
 
 use super::{
+    audit_log::Origin,
     db_error::custom_error,
     notify::{ChangeNotifier, Changes},
     sqlite::{Access, BEGIN, Database, SharedConnection},
@@ -86,10 +87,10 @@ impl Writer {
         E: From<DbErr> + Send + 'static,
     {
         let (sender, receiver) = oneshot::channel();
-        let (max_duration, span) = (self.max_duration, Span::current());
+        let (max_duration, span, origin) = (self.max_duration, Span::current(), Origin::current());
         let unit: Work = Box::new(move |begun| {
-            // The log lines of the work carry the request id of its caller.
-            async move {
+            // The log lines and the audit entries of the work carry the request id of its caller.
+            let work = async move {
                 let (result, _, pending) = match begun {
                     Ok((connection, touched_before)) => {
                         let open = OpenTransaction::Sqlite(connection);
@@ -106,9 +107,8 @@ impl Writer {
                             sender.send(result.and_then(|value| committed.map(|()| value).map_err(E::from)));
                     }),
                 }
-            }
-            .instrument(span)
-            .boxed()
+            };
+            origin.scope(work).instrument(span).boxed()
         });
         let stopped = || E::from(custom_error("the database writer has stopped"));
         self.queue.send(Message::Run(unit)).await.map_err(|_| stopped())?;

@@ -1,5 +1,8 @@
 //! Writes the access rules of the operations as a page for review: docs/access.md.
-use crate::http::operation::{Access, Allowed, Operation};
+use crate::{
+    domain::principal::Ownership,
+    http::operation::{Access, Allowed, Operation},
+};
 
 const INTRODUCTION: &str = "\
 # Access
@@ -11,7 +14,7 @@ API keys and without credentials.
 | column | values |
 | --- | --- |
 | callers | roles; `authenticated`: all roles; `anonymous`: all callers, also without credentials; `provider`: senders of signed requests |
-| owner | `yes`: also the owner of the resource. The service checks the ownership when it loads the resource |
+| owner | `yes`: also the owner of the resource; `writer`: also the owner, while their role is author, editor or admin. The service checks the ownership when it loads the resource |
 | credentials | `session`: an access token or a session cookie; `API key`: with this scope; `optional`: authenticated callers may see more; `ignored`: the response is the same for all callers |
 
 | operation | method and path | callers | owner | credentials |
@@ -23,19 +26,25 @@ pub fn access_page(operations: &[Operation]) -> String {
     let mut page = INTRODUCTION.to_owned();
     for operation in operations {
         let access = operation.access();
-        let owner = Allowed::Owner.name();
-        let (owners, callers): (Vec<_>, Vec<_>) =
-            access.groups().into_iter().partition(|group| *group == owner);
+        let owner = |name: &String| owner_cell(name).is_some();
+        let (owners, callers): (Vec<_>, Vec<_>) = access.groups().into_iter().partition(owner);
         let cells = [
             format!("`{}`", operation.id),
             format!("`{} {}`", operation.method, operation.path),
             callers.join(", "),
-            if owners.is_empty() { String::new() } else { "yes".to_owned() },
+            owners.iter().filter_map(|name| owner_cell(name)).collect(),
             credentials(operation),
         ];
         page.push_str(&format!("| {} |\n", cells.join(" | ")));
     }
     page
+}
+
+/// Returns the cell of a group of owners; `None` for another group.
+fn owner_cell(group: &str) -> Option<&'static str> {
+    [(Ownership::Personal, "yes"), (Ownership::Content, "writer")]
+        .into_iter()
+        .find_map(|(kind, cell)| (Allowed::Owner(kind).name() == group).then_some(cell))
 }
 
 fn credentials(operation: &Operation) -> String {
@@ -72,7 +81,8 @@ mod tests {
     #[test]
     fn lists_callers_ownership_and_credentials() {
         let begin = "| `thingsUpdate` | `PATCH /api/things/{id}` |";
-        let owners = &[Allowed::Owner, Allowed::Role(Role::Editor), Allowed::Role(Role::Admin)];
+        let owners = &[Allowed::Owner(Ownership::Personal), Allowed::Role(Role::Admin)];
+        let content_owners = &[Allowed::Owner(Ownership::Content), Allowed::Role(Role::Editor)];
         for (access, expected) in [
             (Access::Public, "anonymous |  | ignored |"),
             (Access::Optional, "anonymous |  | optional: session, API key `wooden-things:write` |"),
@@ -83,7 +93,11 @@ mod tests {
             ),
             (
                 Access::Authenticated { allowed: owners, api_keys: true },
-                "editor, admin | yes | session, API key `wooden-things:write` |",
+                "admin | yes | session, API key `wooden-things:write` |",
+            ),
+            (
+                Access::Authenticated { allowed: content_owners, api_keys: false },
+                "editor | writer | session |",
             ),
         ] {
             assert_eq!(row(access), format!("{begin} {expected}"));

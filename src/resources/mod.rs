@@ -1,5 +1,6 @@
 //! One folder per resource, in groups.
 pub mod accounts;
+pub mod audit;
 pub mod billing;
 pub mod chat;
 pub mod content;

@@ -100,6 +100,11 @@ impl AccessLog {
         AccessLog::new(None, LogFormat::Text, Level::ERROR, ClientAddressLog::Off)
     }
 
+    /// Returns the text of a client address, as far as it may be stored.
+    pub fn shown_address(&self, address: Option<IpAddr>) -> Option<String> {
+        self.client_address.select(address).map(|address| address.to_string())
+    }
+
     /// Writes the line of a response from the cache.
     pub fn hit(
         &self,

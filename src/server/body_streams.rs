@@ -24,6 +24,7 @@ use super::{
     client_limits::BufferPermit,
     compression::CompressedVariants,
     request_body::BodyError,
+    socket::SocketWriter,
     timeouts::{ConnectionTimers, Exchange},
 };
 
@@ -55,6 +56,8 @@ pub struct TrackedBody {
     id: u64,
     pending: Bytes,
     permits: Arc<Permits>,
+    /// The connection, if other tasks write chunks of this body to it.
+    direct: Option<Arc<SocketWriter>>,
 }
 
 /// The permits that a response holds until its last chunk is written to the socket.
@@ -92,17 +95,18 @@ pub fn buffered_bytes(response: &Response<BoxBody<Bytes, io::Error>>) -> Option<
 
 impl ResponseBody {
     /// Wraps a response body. `large`, the permit for large responses, is held until the last chunk is
-    /// written; a small response releases it immediately.
+    /// written; a small response releases it immediately. `direct` is the connection, if other tasks write chunks of
+    /// the body to it.
     pub fn new(
         inner: BoxBody<Bytes, io::Error>,
         exchange: Exchange,
-        large: Option<OwnedSemaphorePermit>,
-        buffer: Option<BufferPermit>,
+        (large, buffer): (Option<OwnedSemaphorePermit>, Option<BufferPermit>),
+        direct: Option<Arc<SocketWriter>>,
     ) -> Self {
         let large = large.filter(|_| inner.size_hint().exact().is_some_and(|size| size > SMALL_BODY));
         let id = exchange.0.register_body();
         let permits = Arc::new(Permits { _large: large, _buffer: buffer });
-        ResponseBody::Tracked(TrackedBody { inner, exchange, id, pending: Bytes::new(), permits })
+        ResponseBody::Tracked(TrackedBody { inner, exchange, id, pending: Bytes::new(), permits, direct })
     }
 
     /// Wraps the bytes of a cached response.
@@ -157,7 +161,11 @@ impl TrackedBody {
             let frame = Pin::new(&mut body.inner).poll_frame(cx);
             // While the source has no data, the client is not stalled.
             timers.set_waiting(body.id, matches!(frame, Poll::Ready(Some(_))));
-            match ready!(frame) {
+            let frame = ready!(frame);
+            if let Some(connection) = &body.direct {
+                connection.pause();
+            }
+            match frame {
                 Some(Ok(frame)) => match frame.into_data() {
                     Ok(data) => body.pending = data,
                     Err(frame) => return Poll::Ready(Some(Ok(frame))),

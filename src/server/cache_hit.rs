@@ -18,7 +18,7 @@ use super::{
     request_id::RequestId,
     response_cache::{Account, Cacheable, CachedResponse, Condition, KeyRef, MAX_BODY, Slot},
 };
-use crate::http::auth::Principal;
+use crate::http::auth::{Principal, Via};
 
 /// `Cache-Status` (RFC 9211).
 const CACHE_STATUS: HeaderName = HeaderName::from_static("cache-status");
@@ -50,7 +50,7 @@ impl HttpService {
         id: &RequestId,
     ) -> Option<hyper::Response<Bytes>> {
         let start = Instant::now();
-        let Lookup { key, caller } = self.lookup(method, uri, headers)?;
+        let Lookup { key, caller } = self.lookup(method, uri, headers, peer)?;
         let response = self.dispatcher.cache.get(key)?;
         if response.body.len() as u64 > SMALL_BODY {
             return None;
@@ -96,7 +96,13 @@ impl HttpService {
     }
 
     /// Returns the key of a request and its caller. `None` if the cache cannot serve the request.
-    fn lookup<'a>(&self, method: &Method, uri: &'a Uri, headers: &HeaderMap) -> Option<Lookup<'a>> {
+    fn lookup<'a>(
+        &self,
+        method: &Method,
+        uri: &'a Uri,
+        headers: &HeaderMap,
+        peer: Option<IpAddr>,
+    ) -> Option<Lookup<'a>> {
         let cache = &self.dispatcher.cache;
         if !cache.is_enabled() || !matches!(*method, Method::GET | Method::HEAD) {
             return None;
@@ -109,6 +115,11 @@ impl HttpService {
             None => None,
             Some(credential) => Some((self.dispatcher.authenticator.verified)(&credential)?),
         };
+        // The dispatcher records the first use of an API key from an address.
+        if let Some(Via::Key { id, .. }) = caller.as_deref().map(|caller| &caller.via) {
+            let address = self.access_log.shown_address(self.proxies.client_address(peer, headers).ip);
+            (self.dispatcher.authenticator.is_recorded)(*id, address.as_deref()).then_some(())?;
+        }
         let account = caller.as_deref().map(Account::from);
         let target = uri.path_and_query()?.as_str();
         Some(Lookup { key: KeyRef { target, account, encoding }, caller })
@@ -121,10 +132,11 @@ impl HttpService {
         method: &Method,
         uri: &Uri,
         headers: &HeaderMap,
+        peer: Option<IpAddr>,
     ) -> Option<Result<Hit, Slot<'_>>> {
         let found = self.dispatcher.find(uri.path()).filter(|found| !found.trailing_slash)?;
         let operation = self.dispatcher.cached_operation(found.index)?;
-        let Lookup { key, caller } = self.lookup(method, uri, headers)?;
+        let Lookup { key, caller } = self.lookup(method, uri, headers, peer)?;
         if let Some(response) = self.dispatcher.cache.get(key) {
             return Some(Ok(Hit { response, caller }));
         }

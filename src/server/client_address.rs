@@ -28,7 +28,13 @@ impl FromStr for Block {
         let address: IpAddr = address.trim().parse().map_err(|_| invalid())?;
         let max = if address.is_ipv4() { 32 } else { 128 };
         let bits = bits.map_or(Ok(max), |bits| bits.parse().map_err(|_| invalid()))?;
-        if bits <= max { Ok(Block { address, bits }) } else { Err(invalid()) }
+        match bits {
+            0 => Err(format!(
+                "must not contain all addresses, because every client could choose its address, got {text}"
+            )),
+            bits if bits <= max => Ok(Block { address, bits }),
+            _ => Err(invalid()),
+        }
     }
 }
 

@@ -25,7 +25,9 @@ use super::{
     accept,
     compression::strip_tag_suffixes,
     content_encoding,
-    credential::{Authenticator, Credential, decode_text, extract_credential, invalid_json},
+    credential::{
+        Authenticator, Credential, check_authorization, decode_text, extract_credential, invalid_json,
+    },
     failure, internal_error,
     operation::CompiledOperation,
     request_body::{check_content_length, read_body},
@@ -33,8 +35,9 @@ use super::{
     response_headers::Cors,
 };
 use crate::{
+    domain::audit::AuthFailure,
     http::{
-        auth::Principal,
+        auth::{Principal, Via},
         etag::{EntityTags, Precondition},
         extract::{Client, ValidatedRequest},
         idempotency::IdempotentRequest,
@@ -44,6 +47,7 @@ use crate::{
         router::{Match, Router},
         session_cookie,
     },
+    infra::audit_log::Origin,
     schema::{self, ErrorCode},
 };
 
@@ -123,6 +127,7 @@ impl Dispatcher {
             return Err(Problem::new(ProblemCode::NotAcceptable, format!("Accept: must allow {types}")));
         }
         content_encoding::check_acceptable(request.headers())?;
+        check_authorization(request.headers())?;
         let principal = match operation.declared.access().ignores_credentials() {
             true => None,
             false => match self.authenticate_caller(&request, info).await {
@@ -134,6 +139,9 @@ impl Dispatcher {
                 }
             },
         };
+        if let Some(caller) = &principal {
+            self.record_caller(caller).await;
+        }
         info.caller = principal.as_ref().map(|principal| principal.user);
         operation.check_access(principal.as_ref())?;
         if info.rate_limited {
@@ -157,8 +165,11 @@ impl Dispatcher {
         request: &Request,
         info: &mut RequestInfo,
     ) -> Result<Option<Principal>, Problem> {
-        let credential = extract_credential(request.method(), request.headers(), &self.cors.0)?;
-        let Some(credential) = credential else { return Ok(None) };
+        let credential = match extract_credential(request.method(), request.headers(), &self.cors.0) {
+            Ok(None) => return Ok(None),
+            Ok(Some(credential)) => credential,
+            Err(error) => return Err(self.reject_credential(error).await),
+        };
         info.credentialed = true;
         // A write verifies the credential again, because another process may have revoked it a moment ago.
         if request.method().is_safe()
@@ -171,9 +182,36 @@ impl Dispatcher {
             // The cookie is HttpOnly, so a page cannot delete it. Without this header every further request
             // of the browser would fail with 401.
             Err(expired @ Error::InvalidToken(_)) if by_cookie => {
-                Err(Problem::from(expired).header(header::SET_COOKIE, &session_cookie::clear_cookie()))
+                let problem = self.reject_credential(expired).await;
+                Err(problem.header(header::SET_COOKIE, &session_cookie::clear_cookie()))
             }
-            result => Ok(Some(result?)),
+            Err(error) => Err(self.reject_credential(error).await),
+            Ok(principal) => Ok(Some(principal)),
+        }
+    }
+
+    /// Returns the problem of a failed authentication and records it in the audit log.
+    async fn reject_credential(&self, error: Error) -> Problem {
+        let rejected = match &error {
+            Error::InvalidToken(rejected) => Some((rejected.class, rejected.account)),
+            Error::Csrf => Some((AuthFailure::Csrf, None)),
+            _ => None,
+        };
+        if let Some((class, account)) = rejected {
+            let identity = account.map_or_else(String::new, |account| account.to_string());
+            (self.authenticator.record_failure)(class, account, identity).await;
+        }
+        error.into()
+    }
+
+    /// Records the caller as the origin of what the request does, and the first use of an API key from an address.
+    async fn record_caller(&self, caller: &Principal) {
+        let origin = Origin::current();
+        origin.set_caller(caller);
+        if let Via::Key { id, .. } = caller.via
+            && !(self.authenticator.is_recorded)(id, origin.address())
+        {
+            (self.authenticator.record_key)(id).await;
         }
     }
 

@@ -77,6 +77,12 @@ fn check_head(request: &hyper::Request<IncomingBody>, limits: &Limits, max_bytes
         if second.is_some() || !(has_authority || first.is_some()) {
             return Some(Rejection::new(ProblemCode::MalformedRequest, "Host: must be sent exactly once"));
         }
+        if request_head::has_user_info(request.uri()) {
+            return Some(Rejection::new(
+                ProblemCode::MalformedRequest,
+                ":authority: must not contain user information",
+            ));
+        }
         if let Some(Err(rejection)) = first.map(|host| request_head::validate_host(host.as_bytes())) {
             return Some(rejection);
         }

@@ -38,10 +38,10 @@ use super::{
     limits::Limits,
     request_head::Rejection,
     request_id::RequestId,
-    socket::Socket,
+    socket::{Socket, SocketWriter},
     timeouts::{ConnectionTimers, Exchange, Expired},
 };
-use crate::http::problem_code::ProblemCode;
+use crate::http::{event_stream::StreamConnection, problem_code::ProblemCode};
 
 /// A handler of requests. It always returns a response.
 pub trait Handler: Send + Sync + 'static {
@@ -218,7 +218,9 @@ impl<H: Handler> Server<H> {
         let _ = stream.set_nodelay(true);
         let Ok(local) = stream.local_addr() else { return };
         let timers = ConnectionTimers::new(&self.limits, permit.trusted);
-        let (server, shared) = (self.clone(), timers.clone());
+        let (read_half, write_half) = stream.into_split();
+        let writer = SocketWriter::new(write_half);
+        let (server, shared, stream_writer) = (self.clone(), timers.clone(), writer.clone());
         let service = service_fn(move |request: hyper::Request<Incoming>| {
             let (exchange, id) = (Exchange::start(&shared), RequestId::new(request.headers()));
             let rejection = exchange.0.rejection();
@@ -227,14 +229,15 @@ impl<H: Handler> Server<H> {
             {
                 return Either::Left(ready(Ok(hit.map(|body| ResponseBody::shared(body, exchange)))));
             }
-            let (server, permit) = (server.clone(), permit.clone());
+            let (server, permit, writer) = (server.clone(), permit.clone(), stream_writer.clone());
             // In a box, because hyper moves the future, which would copy kilobytes for each hit too.
             Either::Right(Box::pin(async move {
-                let respond = server.respond(request, (exchange, rejection, id), permit, (local, peer));
+                let connection = (local, peer, writer);
+                let respond = server.respond(request, (exchange, rejection, id), permit, connection);
                 Ok::<_, Infallible>(respond.await)
             }))
         });
-        let socket = TokioIo::new(Socket::new(stream, timers.clone(), self.limits.clone()));
+        let socket = TokioIo::new(Socket::new((read_half, writer), timers.clone(), self.limits.clone()));
         let mut connection = std::pin::pin!(self.builder.serve_connection(socket, service));
         let mut alarm = std::pin::pin!(sleep_until(timers.next_deadline().into()));
         loop {
@@ -298,7 +301,7 @@ impl<H: Handler> Server<H> {
         request: hyper::Request<Incoming>,
         (exchange, rejection, id): (Exchange, Option<Rejection>, RequestId),
         permit: Arc<Permit>,
-        (local, peer): (SocketAddr, SocketAddr),
+        (local, peer, writer): (SocketAddr, SocketAddr, Arc<SocketWriter>),
     ) -> hyper::Response<ResponseBody> {
         let client = self.handler.client_ip(peer.ip(), request.headers());
         let line = match &rejection {
@@ -312,6 +315,8 @@ impl<H: Handler> Server<H> {
         let has_body = !request.body().is_end_stream();
         let body_permits = if has_body { permit.body_permits(&self.bodies) } else { Some([None, None]) };
         let is_unsafe = !request.method().is_safe();
+        // Bodies of unknown length are chunked.
+        let is_chunked = request.version() == Version::HTTP_11 && request.method() == Method::GET;
         let read_permit = if is_unsafe { None } else { permit.read_permit().await };
         let handler = &*self.handler;
         let response = match (rejection, self.in_flight.try_acquire()) {
@@ -327,7 +332,12 @@ impl<H: Handler> Server<H> {
             response = reject(handler, TOO_MANY_RESPONSES, &line).into();
         }
         drop(read_permit);
-        response.map(|body| ResponseBody::new(body, exchange, large, buffer))
+        let stream = response.extensions_mut().remove::<StreamConnection>().filter(|_| is_chunked);
+        let direct = stream.map(|stream| {
+            stream.set(writer.clone());
+            writer
+        });
+        response.map(|body| ResponseBody::new(body, exchange, (large, buffer), direct))
     }
 }
 

@@ -54,7 +54,7 @@ pub use response_headers::Cors;
 
 use crate::{
     http::{extract::Client, operation::RateLimitClass, problem::Problem, problem_code::ProblemCode},
-    infra::clock::Clock,
+    infra::{audit_log::Origin, clock::Clock},
 };
 use access_log::{PendingRequest, RequestLine};
 use cache_hit::CacheRequest;
@@ -97,7 +97,7 @@ impl HttpService {
         let line = RequestLine::new(id, method.clone(), uri.path().to_owned(), client_address.ip);
         let pending = PendingRequest::new(&self.access_log, line);
         let mut info = RequestInfo::default();
-        let slot = match self.hit_or_slot(&method, &uri, &request_headers).await {
+        let slot = match self.hit_or_slot(&method, &uri, &request_headers, peer).await {
             Some(Ok(hit)) => {
                 let parts = (&method, &uri, &request_headers);
                 if let Some(response) = self.respond_with_hit(&hit, parts, peer, &id, start) {
@@ -117,7 +117,9 @@ impl HttpService {
             Some(response) => Ok(response),
             None => {
                 let span = tracing::info_span!("request", id = id.as_str());
-                self.route(request, peer, &client_address, &id, &mut info).instrument(span).await
+                let origin = Origin::request(self.access_log.shown_address(client_address.ip), id.as_str());
+                let route = self.route(request, peer, &client_address, &id, &mut info);
+                origin.scope(route).instrument(span).await
             }
         };
         let (response, failure) = render_errors(response, &id, &request_headers);
@@ -141,7 +143,7 @@ impl HttpService {
     ) -> Result<Response, Problem> {
         let now = self.clock.now();
         let Some(found) = self.dispatcher.find(request.uri().path()) else {
-            return self.respond_without_operation(&request, now);
+            return self.respond_without_operation(&request, client_address, now, info);
         };
         let client = Client {
             address: client_address.text(),
@@ -155,13 +157,25 @@ impl HttpService {
         self.dispatcher.dispatch((found, request), client, now, info, check_rate_limit).await
     }
 
-    /// Returns a page of the API documentation or a redirect. They have precedence in this order.
-    fn respond_without_operation(&self, request: &Request, now: i64) -> Result<Response, Problem> {
-        if let Some(response) = self.api_docs.respond(request) {
-            return response;
-        }
-        if let Some(response) = redirect::respond(&self.redirects, request, now) {
+    /// Returns a page of the API documentation or a redirect. They have precedence in this order. Pages and missing
+    /// resources count against the rate limit of the address. Redirects do not, because they are part of a site.
+    fn respond_without_operation(
+        &self,
+        request: &Request,
+        client_address: &ClientAddress,
+        now: i64,
+        info: &mut RequestInfo,
+    ) -> Result<Response, Problem> {
+        let page = self.api_docs.respond(request);
+        if page.is_none()
+            && let Some(response) = redirect::respond(&self.redirects, request, now)
+        {
             return Ok(response);
+        }
+        info.rate_limited = true;
+        self.rate_limits.check(None, client_address, info.class, now)?;
+        if let Some(page) = page {
+            return page;
         }
         match request.uri().path() {
             "/" => Ok(api_docs::redirect_to_swagger()),

@@ -119,7 +119,8 @@ fn request_line(line: &[u8]) -> Result<bool, Rejection> {
     let is_plain = || target.starts_with(b"/") && target.iter().all(|byte| PLAIN[usize::from(*byte)]);
     let valid_method =
         method.iter().all(|byte| is_token(*byte)) && !method.is_empty() && method != b"CONNECT";
-    if !(valid_method && valid_target && printable && (is_plain() || Uri::try_from(target).is_ok())) {
+    let is_parsed = || Uri::try_from(target).is_ok_and(|uri| !has_user_info(&uri));
+    if !(valid_method && valid_target && printable && (is_plain() || is_parsed())) {
         return Err(BAD);
     }
     match version {
@@ -165,6 +166,11 @@ impl FramingHeaders {
         }
         Ok(())
     }
+}
+
+/// Returns whether the target has user information, which HTTP does not allow (RFC 9110, section 4.2.4).
+pub fn has_user_info(target: &Uri) -> bool {
+    target.authority().is_some_and(|authority| authority.as_str().contains('@'))
 }
 
 /// Validates the value of `Host`.

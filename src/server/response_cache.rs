@@ -4,7 +4,11 @@
 //! them changes, so it is never older than a write that this process has acknowledged. The key contains everything
 //! else that a response depends on: the target, the encoding, and the account of the caller. The scopes of an API key
 //! and the access rule of the operation are checked for each request.
-use std::{hash::Hash, sync::Arc, time::Duration};
+use std::{
+    hash::Hash,
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
 use bytes::Bytes;
 use foldhash::quality::RandomState;
@@ -28,8 +32,11 @@ use crate::{
 /// Bytes of a stored body. A larger response is not stored.
 pub const MAX_BODY: u64 = 1024 * 1024;
 
-/// The estimated bytes of an entry without its body, its target and its header values.
-const OVERHEAD: u64 = 3072;
+/// The estimated bytes of an entry without its body, its target and its headers.
+const OVERHEAD: usize = 768;
+
+/// The estimated bytes of a header in a map, without its name and its value.
+const HEADER_OVERHEAD: usize = 112;
 
 /// The time for which a request waits for an equal one.
 const MAX_WAIT: Duration = Duration::from_millis(100);
@@ -93,9 +100,8 @@ pub struct CachedResponse {
     pub path_item: usize,
     pub headers: HeaderMap,
     pub body: Bytes,
-    header_bytes: usize,
-    /// The headers of the 304, if the response has an entity tag.
-    not_modified: Option<HeaderMap>,
+    /// The headers of the 304, created by the first one: most responses are never validated.
+    not_modified: OnceLock<HeaderMap>,
     etag: Option<ETag>,
     validity: Validity,
 }
@@ -140,13 +146,9 @@ impl CachedResponse {
         headers.insert(REQUEST_ID, HeaderValue::from_static("-"));
         let etag =
             headers.get(header::ETAG).and_then(|tag| ETag::parse(&strip_tag_suffixes(tag.to_str().ok()?)));
-        let not_modified = etag.as_ref().map(|_| {
-            let mut headers = headers.clone();
-            BODY_HEADERS.iter().for_each(|name| drop(headers.remove(name)));
-            headers
-        });
-        let header_bytes = headers.iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
-        CachedResponse { path_item, headers, header_bytes, body, not_modified, etag, validity }
+        // Without the unused capacity for further headers.
+        let headers = headers.clone();
+        CachedResponse { path_item, headers, body, not_modified: OnceLock::new(), etag, validity }
     }
 
     pub fn is_current(&self) -> bool {
@@ -167,11 +169,27 @@ impl CachedResponse {
         }
     }
 
+    fn not_modified(&self) -> &HeaderMap {
+        self.not_modified.get_or_init(|| {
+            let mut headers = self.headers.clone();
+            BODY_HEADERS.iter().for_each(|name| drop(headers.remove(name)));
+            headers
+        })
+    }
+
+    /// Returns the bytes in memory, apart from the key. The headers of a 304 are included, because it may be created
+    /// later.
+    fn bytes(&self) -> usize {
+        let headers: usize = self.headers.iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
+        let maps = 1 + usize::from(self.etag.is_some());
+        OVERHEAD + self.body.len() + headers + maps * self.headers.len() * HEADER_OVERHEAD
+    }
+
     /// Returns the response, or the 304 for a client with a current copy.
     pub fn response(&self, modified: bool) -> hyper::Response<Bytes> {
-        let (status, headers, body) = match self.not_modified.as_ref().filter(|_| !modified) {
-            Some(headers) => (StatusCode::NOT_MODIFIED, headers.clone(), Bytes::new()),
-            None => (StatusCode::OK, self.headers.clone(), self.body.clone()),
+        let (status, headers, body) = match modified || self.etag.is_none() {
+            true => (StatusCode::OK, self.headers.clone(), self.body.clone()),
+            false => (StatusCode::NOT_MODIFIED, self.not_modified().clone(), Bytes::new()),
         };
         let mut response = hyper::Response::new(body);
         (*response.status_mut(), *response.headers_mut()) = (status, headers);
@@ -184,7 +202,7 @@ struct ByteWeight;
 
 impl Weighter<Key, Arc<CachedResponse>> for ByteWeight {
     fn weight(&self, key: &Key, response: &Arc<CachedResponse>) -> u64 {
-        OVERHEAD + (key.target.len() + response.header_bytes + response.body.len()) as u64
+        (key.target.len() + response.bytes()) as u64
     }
 }
 

@@ -20,6 +20,11 @@ pub fn set_security_headers(headers: &mut HeaderMap) {
     let policy_header = HeaderName::from_static("cross-origin-resource-policy");
     headers.entry(policy_header).or_insert(HeaderValue::from_static("same-origin"));
     headers.entry(header::CONTENT_SECURITY_POLICY).or_insert(API_POLICY);
+    // Separates a page from the windows that it opens or is opened by.
+    if headers.get(header::CONTENT_TYPE).is_some_and(|value| value.as_bytes().starts_with(b"text/html")) {
+        let policy_header = HeaderName::from_static("cross-origin-opener-policy");
+        headers.insert(policy_header, HeaderValue::from_static("same-origin"));
+    }
 }
 
 /// `Strict-Transport-Security` of responses over TLS: one year.

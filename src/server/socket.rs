@@ -15,8 +15,9 @@
 //! A test compares the boundaries of random messages with hyper's.
 //!
 //! A rejected request is replaced by a valid placeholder request, and the response to the placeholder by the
-//! problem. hyper thus writes every response, and needs no synchronization with a second writer.
+//! problem. hyper thus writes every response, except for events of an event stream: see [`SocketWriter`].
 mod write;
+mod writer;
 
 use std::{
     io,
@@ -29,8 +30,10 @@ use std::{
 use memchr::memmem;
 use tokio::{
     io::{AsyncRead, ReadBuf},
-    net::TcpStream,
+    net::tcp::OwnedReadHalf,
 };
+
+pub use writer::SocketWriter;
 
 use super::{
     chunked::ChunkedParser,
@@ -64,7 +67,8 @@ const PLACEHOLDER_REQUEST: &[u8] = b"GET / HTTP/1.1\r\nhost: rejected\r\nconnect
 const PLACEHOLDER_HEAD_REQUEST: &[u8] = b"HEAD / HTTP/1.1\r\nhost: rejected\r\nconnection: close\r\n\r\n";
 
 pub struct Socket {
-    stream: TcpStream,
+    stream: OwnedReadHalf,
+    writer: Arc<SocketWriter>,
     timers: Arc<ConnectionTimers>,
     limits: Arc<Limits>,
     stage: Stage,
@@ -78,9 +82,23 @@ pub struct Socket {
 }
 
 impl Socket {
-    pub fn new(stream: TcpStream, timers: Arc<ConnectionTimers>, limits: Arc<Limits>) -> Self {
+    pub fn new(
+        (stream, writer): (OwnedReadHalf, Arc<SocketWriter>),
+        timers: Arc<ConnectionTimers>,
+        limits: Arc<Limits>,
+    ) -> Self {
         let (stage, buffer) = (Stage::First, Vec::new());
-        Socket { stream, timers, limits, stage, buffer, searched: 0, discarded: 0, shutdown_sent: false }
+        Socket {
+            stream,
+            writer,
+            timers,
+            limits,
+            stage,
+            buffer,
+            searched: 0,
+            discarded: 0,
+            shutdown_sent: false,
+        }
     }
 
     /// Reads from the stream. Returns the number of bytes, 0 at the end.

@@ -14,6 +14,7 @@ pub async fn handle(app: &App, job: &ClaimedJob) -> Result<(), JobError> {
     match job.kind.as_str() {
         crate::resources::content::posts::PUBLISH_JOB => super::publish::run(app, job).await,
         super::schedule::PURGE => super::purge::run(app, job).await,
+        super::schedule::BACKUP => super::schedule::backup(app, job).await,
         super::schedule::SWEEP => super::schedule::sweep(app, job).await,
         outbound::DELIVER_JOB => app.webhook_endpoints.deliver(job).await,
         outbound::PURGE_DELIVERIES_JOB => app.webhook_endpoints.purge_deliveries(job).await,

@@ -1,5 +1,6 @@
 //! The background worker: runs queued jobs after the response has been sent. Jobs run at least once, so
 //! handlers are idempotent.
+pub mod audit;
 mod event_dispatch;
 mod handlers;
 mod publish;

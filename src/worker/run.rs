@@ -14,6 +14,7 @@ use crate::{
     app::App,
     domain::result_ext::ResultExt,
     infra::{
+        audit_log::Origin,
         jitter::jitter,
         queue::{ClaimedJob, JobError, Queue, Retry},
     },
@@ -24,6 +25,16 @@ const LEASE: Duration = Duration::from_secs(30);
 
 /// Maximum duration of a job.
 const MAX_DURATION: Duration = Duration::from_secs(600);
+
+/// Maximum duration of a backup, which reads the whole database and all images.
+const MAX_BACKUP_DURATION: Duration = Duration::from_secs(6 * 3600);
+
+fn max_duration(kind: &str) -> Duration {
+    match kind {
+        super::schedule::BACKUP => MAX_BACKUP_DURATION,
+        _ => MAX_DURATION,
+    }
+}
 
 /// Poll interval, for jobs that other processes enqueue.
 const POLL_INTERVAL: Duration = Duration::from_secs(1);
@@ -121,10 +132,11 @@ async fn start_jobs(
     let started = claimed.len();
     for (job, permit) in claimed.into_iter().zip(permits) {
         let app = app.clone();
-        running.spawn(async move {
+        let origin = Origin::job(&job.kind);
+        running.spawn(origin.scope(async move {
             run_job(&app, &job, timings).await;
             drop(permit);
-        });
+        }));
     }
     started
 }
@@ -143,7 +155,7 @@ async fn run_job(app: &App, job: &ClaimedJob, timings: WorkerTimings) {
     if job.attempts_exhausted {
         return release_failed(app, job, &JobError::permanent("the worker died in each attempt")).await;
     }
-    let handler = AssertUnwindSafe(timeout(MAX_DURATION, handle(app, job))).catch_unwind();
+    let handler = AssertUnwindSafe(timeout(max_duration(&job.kind), handle(app, job))).catch_unwind();
     let result = tokio::select! {
         result = handler => match result {
             Ok(Ok(result)) => result,

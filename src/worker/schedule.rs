@@ -18,9 +18,19 @@ pub const PURGE: &str = "trash.purge";
 /// Kind of the job that deletes expired data of all services.
 pub const SWEEP: &str = "service.sweep";
 
-/// The job kinds, and the delay between the end of a run and the start of the next run.
-const SCHEDULES: &[(&str, Duration)] =
-    &[(PURGE, Duration::from_secs(3600)), (SWEEP, Duration::from_secs(3600))];
+/// Kind of the job that makes a backup.
+pub const BACKUP: &str = "service.backup";
+
+/// The kinds of periodic jobs.
+const SCHEDULES: [&str; 3] = [PURGE, SWEEP, BACKUP];
+
+/// Returns the delay between the end of a run and the start of the next run. `None` if there is no next run.
+fn interval(app: &App, kind: &str) -> Option<Duration> {
+    match kind {
+        BACKUP => app.backups.interval(),
+        _ => Some(Duration::from_secs(3600)),
+    }
+}
 
 const HOUR: i64 = 3_600_000;
 /// Retention of events.
@@ -34,16 +44,21 @@ fn next_run(kind: &'static str, at: i64) -> Result<NewJob, DbErr> {
     Ok(NewJob::new(kind, &())?.unique_key(format!("schedule of {kind}")).run_at(at).max_attempts(i32::MAX))
 }
 
-/// Enqueues the first run of each schedule. A run that is already enqueued is unchanged.
+/// Enqueues the first run of each schedule. A run that is already enqueued is unchanged, unless its interval has become
+/// shorter.
 pub async fn ensure_scheduled(app: &App) -> Result<(), DbErr> {
     let now = app.clock.now();
-    for (kind, _) in SCHEDULES {
+    for kind in SCHEDULES {
+        let Some(interval) = interval(app, kind) else { continue };
+        let latest = now + interval.as_millis() as i64;
         app.db
             .write(async move |tx: Tx| {
-                if tx.is_queued(&format!("schedule of {kind}")).await? {
-                    return Ok(());
-                }
-                tx.enqueue(next_run(kind, now)?, now).await.map(|_| ())
+                let next = match tx.queued_at(&format!("schedule of {kind}")).await? {
+                    Some(at) if at <= latest => return Ok(()),
+                    Some(_) => latest,
+                    None => now,
+                };
+                tx.enqueue(next_run(kind, next)?, now).await.map(|_| ())
             })
             .await?;
     }
@@ -53,8 +68,8 @@ pub async fn ensure_scheduled(app: &App) -> Result<(), DbErr> {
 /// Finishes this run and enqueues the next one.
 pub(super) async fn finish_and_reschedule(app: &App, job: &ClaimedJob) -> Result<(), JobError> {
     let (job, now) = (job.clone(), app.clock.now());
-    let interval = SCHEDULES.iter().find(|(kind, _)| *kind == job.kind);
-    let Some((kind, interval)) = interval else { return Ok(()) };
+    let Some(kind) = SCHEDULES.into_iter().find(|kind| *kind == job.kind) else { return Ok(()) };
+    let Some(interval) = interval(app, kind) else { return Ok(()) };
     let at = now + interval.as_millis() as i64;
     app.db
         .write(async move |tx: Tx| {
@@ -65,12 +80,21 @@ pub(super) async fn finish_and_reschedule(app: &App, job: &ClaimedJob) -> Result
         .map_err(JobError::from)
 }
 
+/// Makes a scheduled backup.
+pub async fn backup(app: &App, job: &ClaimedJob) -> Result<(), JobError> {
+    if let Some(name) = app.backups.run_scheduled().await.map_err(JobError::new)? {
+        tracing::info!(name, "a scheduled backup is complete");
+    }
+    finish_and_reschedule(app, job).await
+}
+
 /// Deletes expired data of all services.
 pub async fn sweep(app: &App, job: &ClaimedJob) -> Result<(), JobError> {
     let now = app.clock.now();
     // All sweeps run, even if one of them fails.
-    let results: [Result<(), JobError>; 8] = [
+    let results: [Result<(), JobError>; 9] = [
         app.sessions.delete_expired().await.map_err(JobError::from),
+        app.audit.delete_expired().await.map_err(JobError::from),
         app.posts.delete_expired_previews().await.map_err(JobError::from),
         idempotency::delete_expired(&app.db, now).await.map_err(JobError::from),
         app.webhook_events.sweep().await.map_err(JobError::from),

@@ -102,7 +102,7 @@ fn expected(access: Access, role: Role) -> Expected {
     let Access::Authenticated { allowed, .. } = access else { return Expected::Allowed };
     if allowed.contains(&Allowed::All) || allowed.contains(&Allowed::Role(role)) {
         Expected::Allowed
-    } else if allowed.contains(&Allowed::Owner) {
+    } else if allowed.iter().any(|group| matches!(group, Allowed::Owner(kind) if kind.is_held_by(role))) {
         Expected::Owner
     } else {
         Expected::Rejected
@@ -143,6 +143,25 @@ async fn rejects_missing_and_invalid_credentials() {
         }
         for (name, client) in &invalid {
             assert_eq!(request.send(client).await.status, 401, "{} with {name}", request.id);
+        }
+    }
+}
+
+#[api_test]
+async fn rejects_two_authorization_headers() {
+    let api = Api::start().await;
+    let admin = api.sign_in(Role::Admin).await;
+    let (token, other) =
+        (admin.header("authorization", "Bearer x"), api.header("authorization", "Basic YTpi"));
+    for request in example_requests() {
+        for client in [&token, &other.header("authorization", "Basic YTpi")] {
+            let rejected = request.send(client).await;
+            assert_eq!(
+                (rejected.status, &rejected.body["code"]),
+                (400, &json!("malformed-request")),
+                "{}",
+                request.id
+            );
         }
     }
 }
@@ -200,9 +219,9 @@ async fn admits_anonymous_callers_where_declared() {
 #[api_test]
 async fn admits_api_keys_with_the_declared_scope_only() {
     let api = Api::with(&[("registration", "on")]).await;
-    let admin = api.sign_in(Role::Admin).await;
     let key = async |scope: &str| {
         let new = json!({ "name": "program", "scopes": [scope] });
+        let admin = api.sign_in(Role::Admin).await;
         let created = admin.post("/api/api-keys", new).await.is(201).body;
         created["key"].as_str().expect("a key").to_owned()
     };

@@ -137,10 +137,13 @@ async fn rejects_the_deletion_of_a_user_with_posts() {
     let (ada, admin) = (api.sign_in(Role::Author).await, api.sign_in(Role::Admin).await);
     let id = user_id(&ada).await;
     let author = format!("/api/authors/{id}");
-    assert_eq!(api.get(&author).await.is(200).body["postsCount"], 0);
+    for client in [&api, &ada, &admin] {
+        client.get(&author).await.is(404);
+    }
     let draft = json!({ "title": "A joint that fits", "content": "Cut to fit, and glued." });
     let post = ada.post("/api/posts", draft).await.is(201).id();
     assert_eq!(api.get("/api/authors").await.is(200).body["data"], json!([]));
+    api.get(&author).await.is(404);
     ada.patch(&format!("/api/posts/{post}"), json!({ "published": true })).await.is(200);
     let profile = api.get(&author).await.is(200).body;
     assert_eq!(profile["postsCount"], 1);

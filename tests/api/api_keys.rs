@@ -55,7 +55,7 @@ async fn rejects_a_role_assigned_with_the_api_key_of_an_admin() {
 }
 
 #[api_test]
-async fn rejects_a_key_that_expired_or_was_deleted_or_whose_owner_is_disabled() {
+async fn rejects_a_key_that_expired_or_was_deleted() {
     let api = Api::start().await;
     let (ada, admin) = (api.sign_in(Role::Author).await, api.sign_in(Role::Admin).await);
     let in_the_past = json!({ "name": "x", "scopes": ["me:read"], "expiresAt": "2026-11-21T09:00:00Z" });
@@ -74,14 +74,54 @@ async fn rejects_a_key_that_expired_or_was_deleted_or_whose_owner_is_disabled() 
     with_key(&api, &permanent).get("/api/me").await.is(200);
     assert_eq!(ada.get(&path).await.is(200).body["lastUsedAt"], "2026-11-21T09:05:00.000Z");
     api.sign_in(Role::Editor).await.get(&path).await.is(404);
-    let owner = permanent["owner"].as_str().unwrap();
-    admin.patch(&format!("/api/users/{owner}"), json!({ "status": "disabled" })).await.is(200);
-    with_key(&api, &permanent).get("/api/me").await.is(401);
-    admin.patch(&format!("/api/users/{owner}"), json!({ "status": "active" })).await.is(200);
-    with_key(&api, &permanent).get("/api/me").await.is(200);
     admin.delete(&path).await.is(204);
     with_key(&api, &permanent).get("/api/me").await.is(401);
     admin.delete(&path).await.is(404);
+}
+
+#[api_test]
+async fn a_key_expires_after_a_year_unless_an_admin_chooses_another_time() {
+    let api = Api::start().await;
+    let (author, admin) = (api.sign_in(Role::Author).await, api.sign_in(Role::Admin).await);
+    let new = |field: &str, value: &str| json!({ "name": "x", "scopes": ["me:read"], field: value });
+    let of_author = create_key(&author, &["me:read"]).await;
+    assert_eq!(of_author["expiresAt"], "2027-11-21T09:00:00.000Z");
+    assert_eq!(create_key(&admin, &["me:read"]).await["expiresAt"], "2027-11-21T09:00:00.000Z");
+    author.post("/api/api-keys", new("expiresAt", "2027-11-21T09:00:00Z")).await.is(201);
+    for later in ["2027-11-21T09:00:01Z", "2126-11-21T09:00:00Z"] {
+        author.post("/api/api-keys", new("expiresAt", later)).await.is(409);
+        admin.post("/api/api-keys", new("expiresAt", later)).await.is(201);
+    }
+    author.post("/api/api-keys", new("expires", "never")).await.is(403);
+    author.post("/api/api-keys", new("expires", "tomorrow")).await.is(400);
+    let unlimited = admin.post("/api/api-keys", new("expires", "never")).await.is(201).body;
+    assert!(unlimited.get("expiresAt").is_none());
+    let mut both = new("expires", "never");
+    both["expiresAt"] = json!("2027-01-01T09:00:00Z");
+    admin.post("/api/api-keys", both).await.is(409);
+    api.clock.advance(365 * 24 * HOUR - 1);
+    with_key(&api, &of_author).get("/api/me").await.is(200);
+    api.clock.advance(1);
+    with_key(&api, &of_author).get("/api/me").await.is(401);
+    with_key(&api, &unlimited).get("/api/me").await.is(200);
+}
+
+#[api_test]
+async fn an_account_has_at_most_50_keys() {
+    let api = Api::start().await;
+    let owner = api.sign_in(Role::Author).await;
+    let mut last = Value::Null;
+    for _ in 0..50 {
+        last = create_key(&owner, &["me:read"]).await;
+    }
+    let new = json!({ "name": "x", "scopes": ["me:read"] });
+    assert_eq!(owner.post("/api/api-keys", new.clone()).await.is(409).body["code"], "conflict");
+    api.sign_in(Role::Author).await.post("/api/api-keys", new.clone()).await.is(201);
+    owner.delete(&format!("/api/api-keys/{}", last["id"].as_str().unwrap())).await.is(204);
+    let (one, two) = tokio::join!(owner.post("/api/api-keys", new.clone()), owner.post("/api/api-keys", new));
+    let mut statuses = [one.status, two.status];
+    statuses.sort_unstable();
+    assert_eq!(statuses, [201, 409]);
 }
 
 #[api_test]

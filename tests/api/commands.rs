@@ -26,9 +26,18 @@ impl Drop for Sandbox {
 /// The exit code and the output of a command.
 #[derive(Debug)]
 pub struct Output {
-    code: Option<i32>,
+    pub code: Option<i32>,
     pub stdout: String,
-    stderr: String,
+    pub stderr: String,
+}
+
+impl Output {
+    pub fn code(&self) -> Option<i32> {
+        self.code
+    }
+    pub fn stderr(&self) -> &str {
+        &self.stderr
+    }
 }
 
 impl Sandbox {
@@ -171,7 +180,10 @@ fn api_key_create_requires_scopes_and_an_active_owner() {
     key("posts:read", &[]).fails(1, "there is no active admin");
     key("posts:read", &["--owner", "ada@acme.test"]).fails(1, "no active account ada@acme.test");
     sandbox.create_user("ada@acme.test", &["--role", "admin"]).succeeds();
-    assert!(key("posts:read,posts:write", &["--expires", "90d"]).succeeds().stdout.starts_with("tenon_"));
+    for lifetime in ["90d", "never"] {
+        let created = key("posts:read,posts:write", &["--expires", lifetime]).succeeds();
+        assert!(created.stdout.starts_with("tenon_"), "{created:?}");
+    }
 }
 
 #[api_test]

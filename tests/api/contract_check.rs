@@ -20,6 +20,13 @@ const NOT_PRODUCED: &[(u16, &str)] = &[
     (507, "returned for every write while the disk is full: `storage_faults.rs`"),
 ];
 
+/// Writes that have no entry in the audit log, and the reason.
+const NOT_AUDITED: &[(&str, &str)] =
+    &[("upstreamsSend", "the service that receives the request stores the effect and records it")];
+
+/// The writes that an entry of the audit log has recorded so far.
+static AUDITED: LazyLock<Mutex<BTreeSet<&str>>> = LazyLock::new(Mutex::default);
+
 /// The operations and statuses of the responses so far.
 static PRODUCED: LazyLock<Mutex<BTreeSet<(&str, u16)>>> = LazyLock::new(Mutex::default);
 
@@ -42,10 +49,31 @@ pub fn check_coverage() -> Result<(), String> {
             }
         }
     }
-    match missing.is_empty() {
-        true => Ok(()),
-        false => Err(format!("declared, but not produced by any test:\n{}", missing.join("\n"))),
+    if !missing.is_empty() {
+        return Err(format!("declared, but not produced by any test:\n{}", missing.join("\n")));
     }
+    let (audited, exceptions) = (AUDITED.lock(), NOT_AUDITED.iter().map(|(id, _)| *id));
+    let writes = OPERATIONS.iter().filter(|operation| !operation.method.is_safe()).map(|one| one.id);
+    let expected: BTreeSet<&str> =
+        writes.filter(|id| !exceptions.clone().any(|other| other == *id)).collect();
+    match *audited == expected {
+        true => Ok(()),
+        false => Err(format!(
+            "writes without an entry in the audit log, or exceptions with one: {:?}",
+            audited.symmetric_difference(&expected).collect::<Vec<_>>()
+        )),
+    }
+}
+
+/// Returns the id of the operation of a successful write whose entry in the audit log was not found yet.
+pub fn write_to_audit(method: &Method, path: &str, status: u16) -> Option<&'static str> {
+    let template = template(path).filter(|_| !method.is_safe() && status < 300)?;
+    let id = OPERATIONS.iter().find(|one| one.path == template && one.method == *method)?.id;
+    (!AUDITED.lock().contains(id)).then_some(id)
+}
+
+pub fn mark_audited(id: &'static str) {
+    AUDITED.lock().insert(id);
 }
 
 /// Returns the responses of an operation in the OpenAPI document, by status.

@@ -279,10 +279,10 @@ async fn authors_manage_their_own_images_and_editors_all() {
         (upload_png(&author, 1).await, upload(&other, &[("file", Some("dot.gif"), GIF)]).await.is(201));
     let path = png.header("location").to_owned();
     upload(&reader, &[("file", None, GIF)]).await.is(403);
-    for unauthorized in [&other, &reader] {
-        unauthorized.get(&path).await.is(404);
-        unauthorized.patch(&path, json!({ "alt": "Mine now" })).await.is(404);
-        unauthorized.delete(&path).await.is(404);
+    for (unauthorized, status) in [(&other, 404), (&reader, 403)] {
+        unauthorized.get(&path).await.is(status);
+        unauthorized.patch(&path, json!({ "alt": "Mine now" })).await.is(status);
+        unauthorized.delete(&path).await.is(status);
     }
     let total = async |client: &Api, query: &str| {
         client.get(&format!("/api/media{query}")).await.is(200).body["pagination"]["total"].clone()

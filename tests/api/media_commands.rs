@@ -1,5 +1,14 @@
 //! `tenon import markdown`: stores the images that posts reference.
-use std::fs;
+use std::{
+    fs,
+    io::{Read, Write},
+    net::TcpListener,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    thread,
+};
 
 use entity::post;
 use sea_orm::EntityTrait;
@@ -69,4 +78,49 @@ fn skips_an_invalid_image_and_imports_the_others() {
     );
     let imported = content(&sandbox);
     assert!(imported.contains("](oak.png)") && imported.contains("](/media/"), "{imported}");
+}
+
+/// Starts a server that responds to each connection with an empty response. Returns its URL and the number of
+/// connections.
+fn http_server() -> (String, Arc<AtomicUsize>) {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
+    let url = format!("http://{}", listener.local_addr().expect("an address"));
+    let connections = Arc::new(AtomicUsize::new(0));
+    let counter = connections.clone();
+    thread::spawn(move || {
+        for connection in listener.incoming() {
+            counter.fetch_add(1, Ordering::SeqCst);
+            let mut connection = connection.expect("a connection");
+            let _ = connection.read(&mut [0; 65_536]);
+            let response = "HTTP/1.1 200 OK\r\netag: \"x\"\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
+            let _ = connection.write_all(response.as_bytes());
+        }
+    });
+    (url, connections)
+}
+
+#[api_test]
+fn ignores_proxy_variables_for_s3_unless_a_setting_allows_them() {
+    for (allowed, expected) in [("off", (true, false)), ("on", (false, true))] {
+        let ((s3, s3_connections), (proxy, proxy_connections)) = (http_server(), http_server());
+        let sandbox = Sandbox::new();
+        let site = sandbox.0.join("site");
+        fs::create_dir_all(&site).expect("a folder");
+        fs::write(site.join("a.md"), "+++\ntitle = \"Oak\"\n+++\n![An oak](oak.png)\n").expect("a file");
+        fs::write(site.join("oak.png"), png(8, 6, 1)).expect("a file");
+        let variables = [
+            ("TENON_S3_BUCKET", "images"),
+            ("TENON_S3_ENDPOINT", &s3),
+            ("TENON_S3_ACCESS_KEY", "key"),
+            ("TENON_S3_SECRET_KEY", "secret"),
+            ("TENON_S3_PROXY_VARIABLES", allowed),
+            ("HTTP_PROXY", &proxy),
+            ("http_proxy", &proxy),
+            ("NO_PROXY", ""),
+            ("no_proxy", ""),
+        ];
+        let result = sandbox.run(&variables, "", &["import", "markdown", &site.display().to_string()]);
+        let is_used = |connections: Arc<AtomicUsize>| connections.load(Ordering::SeqCst) > 0;
+        assert_eq!((is_used(s3_connections), is_used(proxy_connections)), expected, "{allowed}: {result:?}");
+    }
 }

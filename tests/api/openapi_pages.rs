@@ -74,6 +74,7 @@ async fn every_problem_code_has_a_page() {
         let text = String::from_utf8_lossy(&page.bytes).into_owned();
         assert!(text.contains("<h1>") && text.contains(code.as_str().unwrap_or("?")));
         assert!(page.header("content-security-policy").contains("default-src 'none'"));
+        assert_eq!(page.header("cross-origin-opener-policy"), "same-origin");
     }
     api.get("/problems/nothing").await.is(404);
 }
@@ -85,6 +86,8 @@ async fn serves_swagger_ui_and_the_api_catalog() {
     {
         let page = api.get(path).await.is(200);
         assert!(!page.bytes.is_empty() && page.header("x-content-type-options") == "nosniff", "{path}");
+        let opener = page.header("cross-origin-opener-policy");
+        assert_eq!(opener, if path == "/swagger" { "same-origin" } else { "" }, "{path}");
     }
     assert_eq!(api.get("/").await.is(307).header("location"), "/swagger");
     let catalogue = api.get("/.well-known/api-catalog").await.is(200).body;

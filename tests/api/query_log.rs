@@ -105,9 +105,12 @@ async fn a_write_sends_few_statements() {
     let api = start_with_posts().await;
     let editor = api.sign_in(Role::Editor).await;
     // On PostgreSQL, the row is locked by a statement of its own.
-    let lock = usize::from(api.app.db.read().get_database_backend() == DbBackend::Postgres);
+    let is_postgres = api.app.db.read().get_database_backend() == DbBackend::Postgres;
+    let lock = usize::from(is_postgres);
+    // The audit log: the lock of the chain, its new end and the entries. PostgreSQL writes the last two at once.
+    let audit = if is_postgres { 2 } else { 3 };
     let mut last = String::new();
-    for (tags, max) in [(["all", "tag-1"], 10), (["all", "new"], 11)] {
+    for (tags, max) in [(["all", "tag-1"], 10 + audit), (["all", "new"], 11 + audit)] {
         let title = format!("With {}", tags[1]);
         let post = json!({ "title": title, "content": "0123456789", "published": true, "tags": tags });
         let (sent, response) = count_statements(&api, editor.post("/api/posts", post)).await;
@@ -116,10 +119,10 @@ async fn a_write_sends_few_statements() {
         last = response.header("location").to_owned();
     }
     for (patch, max) in [
-        (json!({ "title": "Another" }), 7 + lock),
-        (json!({ "published": false }), 7 + lock),
-        (json!({ "published": true }), 7 + lock),
-        (json!({ "tags": ["tag-2", "all"] }), 10 + lock),
+        (json!({ "title": "Another" }), 7 + lock + audit),
+        (json!({ "published": false }), 7 + lock + audit),
+        (json!({ "published": true }), 7 + lock + audit),
+        (json!({ "tags": ["tag-2", "all"] }), 10 + lock + audit),
         (json!({ "tags": ["tag-2", "all"] }), 3 + lock),
     ] {
         let (sent, response) = count_statements(&api, editor.patch(&last, patch.clone())).await;
@@ -128,16 +131,16 @@ async fn a_write_sends_few_statements() {
     }
     let thread = format!("{last}/comments");
     let (sent, response) = count_statements(&api, editor.post(&thread, json!({ "content": "Yes" }))).await;
-    assert!(response.status == 201 && sent <= 8, "an approved comment: {sent} statements");
+    assert!(response.status == 201 && sent <= 8 + audit, "an approved comment: {sent} statements");
     let reader = api.sign_in(Role::Reader).await;
     let (sent, response) = count_statements(&api, reader.post(&thread, json!({ "content": "Yes" }))).await;
-    assert!(response.status == 201 && sent <= 7, "a pending comment: {sent} statements");
+    assert!(response.status == 201 && sent <= 7 + audit, "a pending comment: {sent} statements");
     let comment = response.header("location").to_owned();
     let approved = editor.patch(&comment, json!({ "status": "approved" }));
     let (sent, response) = count_statements(&api, approved).await;
-    assert!(response.status == 200 && sent <= 7 + lock, "an approval: {sent} statements");
+    assert!(response.status == 200 && sent <= 7 + lock + audit, "an approval: {sent} statements");
     let (sent, response) = count_statements(&api, editor.delete(&last)).await;
-    assert!(response.status == 204 && sent <= 7 + lock, "a deletion: {sent} statements");
+    assert!(response.status == 204 && sent <= 7 + lock + audit, "a deletion: {sent} statements");
 }
 
 /// Returns the query plan of a statement.

@@ -188,6 +188,21 @@ async fn returns_429_and_rate_limit_headers() {
 }
 
 #[api_test]
+async fn pages_and_missing_resources_count_against_the_rate_limit() {
+    for path in ["/openapi.json", "/swagger", "/problems/not-found", "/missing", "/"] {
+        let api = Api::with(&[("rate_limits", "on")]).await;
+        let mut statuses = Vec::new();
+        for _ in 0..61 {
+            let response = api.get(path).await;
+            assert!(response.headers.contains_key("ratelimit"), "{path}");
+            statuses.push(response.status);
+        }
+        assert_eq!(statuses.iter().position(|status| *status == 429), Some(60), "{path}: {statuses:?}");
+        api.get("/api/tags").await.is(429);
+    }
+}
+
+#[api_test]
 async fn rejects_preconditions_that_it_would_ignore() {
     let api = Api::start().await;
     let author = api.sign_in(Role::Author).await;

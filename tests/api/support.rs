@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use entity::user;
+use entity::{audit_entry, user};
 use futures_util::StreamExt;
 use http_body_util::combinators::BoxBody;
 use poem::{
@@ -16,7 +16,9 @@ use poem::{
     http::{HeaderMap, Method, uri::Scheme},
     web::{LocalAddr, RemoteAddr},
 };
-use sea_orm::{ActiveModelTrait, ConnectionTrait, Database, Set, Statement};
+use sea_orm::{
+    ActiveModelTrait, ColumnTrait, ConnectionTrait, Database, EntityTrait, QueryFilter, Set, Statement,
+};
 use serde_json::{Value, json};
 use tenon::{
     app::App,
@@ -57,7 +59,7 @@ pub struct Api {
     log: Arc<Mutex<Vec<Value>>>,
     /// Whether responses from the cache are compared with new ones.
     checks_hits: bool,
-    token: Option<String>,
+    pub token: Option<String>,
     headers: Vec<(String, String)>,
     peer: Option<IpAddr>,
 }
@@ -319,10 +321,29 @@ impl Api {
         };
         let response = Response { status, headers, bytes, body };
         contract_check::validate_response(&method, path.split('?').next().unwrap_or_default(), &response);
+        if let Some(id) = contract_check::write_to_audit(
+            &method,
+            path.split('?').next().unwrap_or_default(),
+            response.status,
+        ) {
+            self.find_audit_entry(id, &response).await;
+        }
         match response.headers.get("cache-status").is_some_and(|status| status == "tenon; hit") {
             true => Box::pin(self.check_hit(method, path, response)).await,
             false => response,
         }
+    }
+
+    /// Searches the entry of a write in the audit log.
+    async fn find_audit_entry(&self, operation: &'static str, response: &Response) {
+        let statements = self.statements.lock().expect("not poisoned").len();
+        let find = audit_entry::Entity::find()
+            .filter(audit_entry::Column::RequestId.eq(response.header("x-request-id")));
+        // The test may have closed or changed the database.
+        if matches!(find.one(self.app.db.read()).await, Ok(Some(_))) {
+            contract_check::mark_audited(operation);
+        }
+        self.statements.lock().expect("not poisoned").truncate(statements);
     }
 
     /// Compares a response from the cache with a new one, so that every test finds stale responses.

@@ -342,6 +342,17 @@ async fn rejects_urls_at_private_addresses() {
     admin.post_empty(&format!("{private}/test")).await.is(202);
     let rejected = wait_for_delivery(&admin, &private, "pending", 1).await;
     assert!(rejected["lastError"].as_str().expect("an error").contains("which is not public"), "{rejected}");
+    // An API key must not be able to search networks for addresses.
+    let key = json!({ "name": "x", "scopes": ["webhook-endpoints:read", "webhook-deliveries:read"] });
+    let key = admin.post("/api/api-keys", key).await.is(201).body;
+    let program = api.bearer(key["key"].as_str().expect("a key"));
+    let list = program.get(&format!("{private}/deliveries")).await.is(200).body["data"][0].clone();
+    let delivery = format!("/api/webhook-deliveries/{}", list["id"].as_str().expect("an id"));
+    for read in [&list, &program.get(&delivery).await.is(200).body] {
+        let error = read["lastError"].as_str().expect("an error");
+        assert!(error.starts_with("the endpoint did not respond: "), "{error}");
+    }
+    assert_eq!(admin.get(&delivery).await.is(200).body["lastError"], rejected["lastError"]);
     let duplicate = json!({ "url": "https://hooks.acme.test/", "events": ["posts", "posts"] });
     admin.post("/api/webhook-endpoints", duplicate).await.is(400);
     let unknown = json!({ "url": "https://hooks.acme.test/", "events": ["post.sold"] });

@@ -80,6 +80,26 @@ async fn stores_a_duplicate_event_once_for_admins() {
 }
 
 #[api_test]
+async fn ignores_an_equal_github_body_with_another_id_for_an_hour() {
+    let api = start_with_providers().await;
+    let admin = api.sign_in(Role::Admin).await;
+    let payload = json!({ "ref": "refs/heads/main", "after": "6113728f" });
+    github(&api, "push", "d-1", &payload).await.is(200);
+    // A replay with other headers, which the signature does not cover.
+    github(&api, "push", "d-2", &payload).await.is(200);
+    github(&api, "ping", "d-3", &payload).await.is(200);
+    assert_eq!(listed(&admin, "").await.len(), 1);
+    github(&api, "push", "d-4", &json!({ "ref": "refs/heads/main", "after": "7e4a9c12" })).await.is(200);
+    assert_eq!(listed(&admin, "").await.len(), 2);
+    api.clock.advance(3_600_000);
+    let admin = api.sign_in(Role::Admin).await;
+    github(&api, "push", "d-1", &payload).await.is(200);
+    assert_eq!(listed(&admin, "").await.len(), 2);
+    github(&api, "push", "d-5", &payload).await.is(200);
+    assert_eq!(listed(&admin, "").await.len(), 3);
+}
+
+#[api_test]
 async fn lists_events_by_page_and_by_cursor() {
     let api = start_with_providers().await;
     let admin = api.sign_in(Role::Admin).await;

@@ -92,8 +92,17 @@ pub fn summaries_and_descriptions_have_their_form() {
 pub fn operations_declare_their_permissions() {
     check("x-authz lists known roles", |op| {
         let allow = op.object["x-authz"]["allow"].as_array().cloned().unwrap_or_default();
-        let roles =
-            ["anonymous", "authenticated", "owner", "reader", "author", "editor", "accountant", "admin"];
+        let roles = [
+            "anonymous",
+            "authenticated",
+            "owner",
+            "content-owner",
+            "reader",
+            "author",
+            "editor",
+            "accountant",
+            "admin",
+        ];
         is_signed(op) || !allow.is_empty() && allow.iter().all(|role| roles.iter().any(|known| role == known))
     });
     check("security is optional exactly if anonymous callers are allowed", |op| {

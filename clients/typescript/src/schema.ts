@@ -37,7 +37,7 @@ export interface paths {
         /**
          * Create an API key
          * @description The field `key` is returned only in this response. It is a secret, so the response is not stored and
-         *     the operation accepts no `Idempotency-Key`.
+         *     the operation accepts no `Idempotency-Key`. An account may have 50 keys, expired ones included.
          */
         post: operations["apiKeysCreate"];
         delete?: never;
@@ -97,6 +97,29 @@ export interface paths {
          *     switch to the new one.
          */
         post: operations["apiKeysRotate"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/audit": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List audit entries
+         * @description Newest first. An entry is appended in the transaction of the change that it describes. Old entries are deleted
+         *     after `audit_retention_days`.
+         *
+         *     Scope of an API key: `audit:read`.
+         */
+        get: operations["auditList"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -249,7 +272,7 @@ export interface paths {
         };
         /**
          * Read an author
-         * @description Returns the public profile of a user, without e-mail address and role.
+         * @description Returns the public profile of a user with at least one published post, without e-mail address and role.
          *
          *     Scope of an API key: `authors:read`.
          */
@@ -1103,7 +1126,8 @@ export interface paths {
         put?: never;
         /**
          * Create a preview link for a post
-         * @description Anyone with the link can read this post, draft or not, for three days and without authentication.
+         * @description Anyone with the link can read this post, draft or not, for three days and without authentication. The link
+         *     ends earlier if its creator's account is disabled or gets a lower role.
          *
          *     Scope of an API key: `posts:write`.
          */
@@ -2427,7 +2451,8 @@ export interface paths {
         /**
          * Receive an event from GitHub
          * @description Verification and repeated events work as for Stripe. `X-GitHub-Delivery` identifies the event and
-         *     `X-GitHub-Event` is its type. The content type of the webhook must be `application/json`.
+         *     `X-GitHub-Event` is its type. The signature does not cover these headers, so an equal body within an hour is a
+         *     repeated event too. The content type of the webhook must be `application/json`.
          */
         post: operations["webhookEventsReceiveGithub"];
         delete?: never;
@@ -3454,6 +3479,11 @@ export interface webhooks {
 export interface components {
     schemas: {
         /**
+         * @description The kind of actor of an audit entry.
+         * @enum {string}
+         */
+        ActorKind: "user" | "api-key" | "anonymous" | "job" | "cli" | "system";
+        /**
          * @description An API key, without its secret.
          * @example {
          *       "id": "0199c0de-ab1e-7c3d-8e1f-2a3b4c5d6e7f",
@@ -3535,14 +3565,123 @@ export interface components {
             scopes: components["schemas"]["Scope"][];
             /**
              * Format: date-time
-             * @description When the key expires. Without this field it does not expire.
+             * @description When the key expires: at most one year after its creation, which is the default. Admins may set a later time.
              */
             expiresAt?: string;
+            /** @description `never` creates a key that does not expire. Only for admins, and not together with `expiresAt`. */
+            expires?: components["schemas"]["Expiry"];
         };
         /** @description One page of a list. */
         ApiKeyPage: {
             /** @description The items of this page, in the requested order. */
             data: components["schemas"]["ApiKey"][];
+            pagination: components["schemas"]["Pagination"];
+        };
+        /**
+         * @description The actor of an audit entry.
+         * @example {
+         *       "kind": "user",
+         *       "account": "0199c0de-1111-7c3d-8e1f-2a3b4c5d6e7f",
+         *       "credential": "0199c0de-3333-7c3d-8e1f-2a3b4c5d6e7f"
+         *     }
+         */
+        AuditActor: {
+            /** @description The kind of actor. */
+            kind: components["schemas"]["ActorKind"];
+            /**
+             * Format: uuid
+             * @description The account.
+             */
+            account?: string;
+            /**
+             * Format: uuid
+             * @description The session or the API key.
+             */
+            credential?: string;
+            /** @description The kind of the job, or the command. */
+            name?: string;
+        };
+        /**
+         * @description A changed field.
+         * @example {
+         *       "field": "role",
+         *       "from": "author",
+         *       "to": "editor"
+         *     }
+         */
+        AuditChange: {
+            /** @description The name of the field. */
+            field: string;
+            /** @description The previous value. Absent if there was none, or if values of the field are not recorded. */
+            from?: string;
+            /** @description The new value. Absent if there is none, or if values of the field are not recorded. */
+            to?: string;
+        };
+        /**
+         * @description An entry of the audit log.
+         * @example {
+         *       "position": 4711,
+         *       "at": "2025-11-21T10:30:00.000Z",
+         *       "action": "user.updated",
+         *       "resource": "users",
+         *       "resourceId": "0199c0de-2222-7c3d-8e1f-2a3b4c5d6e7f",
+         *       "actor": {
+         *         "kind": "user",
+         *         "account": "0199c0de-1111-7c3d-8e1f-2a3b4c5d6e7f",
+         *         "credential": "0199c0de-3333-7c3d-8e1f-2a3b4c5d6e7f"
+         *       },
+         *       "address": "203.0.113.0/24",
+         *       "requestId": "01a2239e-7ea5-70ea-bf3a-a800b908985c",
+         *       "count": 1,
+         *       "changes": [
+         *         {
+         *           "field": "role",
+         *           "from": "author",
+         *           "to": "editor"
+         *         }
+         *       ],
+         *       "hash": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
+         *     }
+         */
+        AuditEntry: {
+            /**
+             * Format: int64
+             * @description The position in the log. Positions have no gaps, and ascend in commit order.
+             */
+            position: number;
+            /**
+             * Format: date-time
+             * @description The time of the action.
+             */
+            at: string;
+            /** @description The action: an event type, or one that the documentation of the audit log lists. */
+            action: string;
+            /** @description The kind of the resource. */
+            resource: string;
+            /** @description The id of the resource. Absent for actions on a whole collection, and for unknown accounts. */
+            resourceId?: string;
+            /** @description The actor. */
+            actor: components["schemas"]["AuditActor"];
+            /** @description The client address, as far as `log_client_address` permits. */
+            address?: string;
+            /** @description The id of the request. */
+            requestId?: string;
+            /** @description The reason of a failed authentication, such as `wrong-password`. */
+            reason?: string;
+            /**
+             * Format: int32
+             * @description The number of equal actions that the entry stands for. More than 1 only for repeated failures.
+             */
+            count: number;
+            /** @description The changed fields. */
+            changes: components["schemas"]["AuditChange"][];
+            /** @description SHA-256 over the hash of the previous entry and this entry. */
+            hash: string;
+        };
+        /** @description One page of a list. */
+        AuditEntryPage: {
+            /** @description The items of this page, in the requested order. */
+            data: components["schemas"]["AuditEntry"][];
             pagination: components["schemas"]["Pagination"];
         };
         /**
@@ -4464,6 +4603,11 @@ export interface components {
          * @enum {string}
          */
         EventType: "channel.created" | "channel.updated" | "channel.deleted" | "comment.created" | "comment.updated" | "comment.deleted" | "customer.created" | "customer.updated" | "customer.deleted" | "document.created" | "document.updated" | "document.deleted" | "document.restored" | "invoice.created" | "invoice.updated" | "invoice.paid" | "invoice.voided" | "invoice.deleted" | "media.created" | "media.updated" | "media.deleted" | "message.created" | "message.updated" | "message.deleted" | "post.created" | "post.updated" | "post.published" | "post.unpublished" | "post.deleted" | "post.restored" | "rates.updated" | "redirect.created" | "redirect.updated" | "redirects.imported" | "redirect.deleted" | "revenue.updated" | "revenue.deleted" | "tag.created" | "tag.updated" | "tag.deleted" | "user.created" | "user.updated" | "user.deleted";
+        /**
+         * @description An expiry that is not a time.
+         * @enum {string}
+         */
+        Expiry: "never";
         /**
          * @description A field with different values in two revisions.
          * @example {
@@ -6340,7 +6484,7 @@ export interface components {
          * @description A permission of an API key, within the permissions of its owner.
          * @enum {string}
          */
-        Scope: "authors:read" | "channels:read" | "channels:write" | "comments:read" | "comments:write" | "customers:read" | "customers:write" | "dashboard:read" | "documents:read" | "documents:write" | "events:read" | "invoices:read" | "invoices:write" | "jobs:read" | "jobs:write" | "me:read" | "media:read" | "media:write" | "messages:read" | "messages:write" | "posts:read" | "posts:write" | "rates:read" | "redirects:read" | "redirects:write" | "revenues:read" | "revenues:write" | "tags:read" | "tags:write" | "upstreams:read" | "upstreams:write" | "users:read" | "users:write" | "webhook-deliveries:read" | "webhook-deliveries:write" | "webhook-endpoints:read" | "webhook-endpoints:write" | "webhook-events:read" | "webhook-events:write";
+        Scope: "audit:read" | "authors:read" | "channels:read" | "channels:write" | "comments:read" | "comments:write" | "customers:read" | "customers:write" | "dashboard:read" | "documents:read" | "documents:write" | "events:read" | "invoices:read" | "invoices:write" | "jobs:read" | "jobs:write" | "me:read" | "media:read" | "media:write" | "messages:read" | "messages:write" | "posts:read" | "posts:write" | "rates:read" | "redirects:read" | "redirects:write" | "revenues:read" | "revenues:write" | "tags:read" | "tags:write" | "upstreams:read" | "upstreams:write" | "users:read" | "users:write" | "webhook-deliveries:read" | "webhook-deliveries:write" | "webhook-endpoints:read" | "webhook-endpoints:write" | "webhook-events:read" | "webhook-events:write";
         /**
          * @description A session: a client that is signed in.
          * @example {
@@ -6700,7 +6844,10 @@ export interface components {
              * @description The status code of the last response.
              */
             lastStatus?: number;
-            /** @description The error of the last attempt. */
+            /**
+             * @description The error of the last attempt. Why a request had no response is returned to sessions only: an API key could
+             *     use it to search networks for addresses.
+             */
             lastError?: string;
             /** @description The start of the last response body. */
             response?: string;
@@ -9036,6 +9183,90 @@ export interface operations {
             404: components["responses"]["NotFound"];
             406: components["responses"]["NotAcceptable"];
             409: components["responses"]["Conflict"];
+            414: components["responses"]["URITooLong"];
+            429: components["responses"]["TooManyRequests"];
+            431: components["responses"]["RequestHeaderFieldsTooLarge"];
+            500: components["responses"]["InternalServerError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    auditList: {
+        parameters: {
+            query?: {
+                /**
+                 * @description The page number, starting at 1. Ignored if `after` is present. Use `after` to read beyond page 10,000.
+                 * @example 1
+                 */
+                page?: components["parameters"]["PageQuery2"];
+                /**
+                 * @description The maximum number of items per page.
+                 * @example 10
+                 */
+                limit?: components["parameters"]["LimitQuery2"];
+                /**
+                 * @description The `nextCursor` of the previous page. The page begins after that page's last item, even if items were
+                 *     added or removed since. A cursor is valid only for its list, filters and sort order.
+                 */
+                after?: components["parameters"]["AfterQuery"];
+                /**
+                 * @description Whether `total` and `pages` are counted. By default they are counted for numbered pages and omitted
+                 *     with `after`.
+                 * @example exact
+                 */
+                count?: components["parameters"]["CountQuery"];
+                /**
+                 * @description Only entries whose actor is this account.
+                 * @example 0199c0de-1111-7c3d-8e1f-2a3b4c5d6e7f
+                 */
+                account?: string;
+                /**
+                 * @description Only entries with this action.
+                 * @example user.updated
+                 */
+                action?: string;
+                /**
+                 * @description Only entries about the resource with this id.
+                 * @example 0199c0de-2222-7c3d-8e1f-2a3b4c5d6e7f
+                 */
+                resourceId?: string;
+                /**
+                 * @description Only entries at or after this time.
+                 * @example 2025-11-20T10:30:00.000Z
+                 */
+                "at[gte]"?: string;
+                /**
+                 * @description Only entries before this time.
+                 * @example 2025-11-21T10:30:00.001Z
+                 */
+                "at[lt]"?: string;
+            };
+            header?: {
+                /** @description The ETag of the client's copy, a list of ETags, or `*` (RFC 9110, section 13.1.2). If one matches the current version, the response is 304 without a body. A malformed value is ignored. */
+                "If-None-Match"?: components["parameters"]["IfNoneMatch"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description One page of the list */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    Link: components["headers"]["Link"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AuditEntryPage"];
+                };
+            };
+            304: components["responses"]["NotModified2"];
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            406: components["responses"]["NotAcceptable"];
             414: components["responses"]["URITooLong"];
             429: components["responses"]["TooManyRequests"];
             431: components["responses"]["RequestHeaderFieldsTooLarge"];

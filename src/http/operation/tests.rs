@@ -117,7 +117,12 @@ fn groups_include_roles() {
     let caller = |role| Principal { user: Uuid::nil(), role, via: Via::Cli };
     for role in Role::iter() {
         assert!(Allowed::All.may_include(&caller(role)));
-        assert!(Allowed::Owner.may_include(&caller(role)));
+        assert!(Allowed::Owner(Ownership::Personal).may_include(&caller(role)));
+        let content_owner = Allowed::Owner(Ownership::Content);
+        assert_eq!(
+            content_owner.may_include(&caller(role)),
+            !matches!(role, Role::Reader | Role::Accountant)
+        );
         assert_eq!(Allowed::Role(Role::Editor).may_include(&caller(role)), role == Role::Editor);
     }
 }

@@ -16,9 +16,10 @@ use tokio::{
 };
 
 use super::{
-    Blob, BlobEntry,
+    Blob, BlobEntry, join,
     temp_files::{TempDir, run_blocking},
 };
+use crate::infra::work_folder::{folder_of, replace_file};
 
 /// Bytes per read.
 const CHUNK_SIZE: usize = 64 * 1024;
@@ -44,6 +45,15 @@ impl Folder {
             let folder = path.parent().unwrap_or(&root);
             rename_into_folder(file.path(), &path, || create_folders(&root, folder))?;
             fs::File::open(folder)?.sync_all()
+        })
+        .await
+    }
+
+    pub async fn put_file(&self, key: &str, file: &Path) -> io::Result<()> {
+        let (root, path, file) = (self.0.clone(), self.path(key), file.to_owned());
+        run_blocking(move || {
+            create_folders(&root, folder_of(&path))?;
+            replace_file(&file, &path)
         })
         .await
     }
@@ -83,9 +93,24 @@ impl Folder {
                 let Ok(name) = entry.file_name().into_string() else { continue };
                 let written = metadata.modified()?.duration_since(UNIX_EPOCH).unwrap_or_default();
                 let written_at = i64::try_from(written.as_millis()).unwrap_or(i64::MAX);
-                entries.push(BlobEntry { key: format!("{key}/{name}"), size: metadata.len(), written_at });
+                entries.push(BlobEntry { key: join(&key, &name), size: metadata.len(), written_at });
             }
             Ok(entries)
+        })
+        .await
+    }
+
+    pub async fn folders(&self, key: &str) -> io::Result<Vec<String>> {
+        let folder = self.path(key);
+        run_blocking(move || {
+            let mut names = Vec::new();
+            for entry in fs::read_dir(folder)? {
+                let entry = entry?;
+                if entry.file_type()?.is_dir() {
+                    names.extend(entry.file_name().into_string());
+                }
+            }
+            Ok(names)
         })
         .await
     }

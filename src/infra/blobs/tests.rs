@@ -66,6 +66,31 @@ fn fs_read(path: &Path) -> Vec<u8> {
 }
 
 #[tokio::test]
+async fn stores_files_of_several_parts_and_lists_folders() {
+    let folder = folder();
+    for (number, blobs) in backends(&folder).into_iter().enumerate() {
+        let source = folder.join(format!("source-{number}"));
+        std::fs::create_dir_all(&folder).unwrap();
+        // Two full parts and the rest.
+        let content: Vec<u8> = (0..9_000_000u32).flat_map(u32::to_le_bytes).collect();
+        for (key, content) in
+            [("b.tar", &content[..]), ("a.tar", b"small"), ("ab/abc/o.png", b""), ("ab/abd/o.png", b"x")]
+        {
+            std::fs::write(&source, content).unwrap();
+            blobs.put_file(key, &source).await.unwrap();
+            assert!(read_all(blobs.get(key, None).await.unwrap()).await == content, "{key}");
+        }
+        let mut folders = blobs.folders("ab").await.unwrap();
+        folders.sort();
+        assert_eq!(folders, ["abc", "abd"]);
+        assert!(blobs.folders("cd").await.unwrap().is_empty());
+        let keys: Vec<_> = blobs.list("").await.unwrap().into_iter().map(|entry| entry.key).collect();
+        assert!(keys.contains(&"a.tar".to_owned()) && keys.contains(&"b.tar".to_owned()), "{keys:?}");
+    }
+    let _ = std::fs::remove_dir_all(folder);
+}
+
+#[tokio::test]
 async fn rejects_keys_outside_of_the_folder() {
     let folder = folder();
     for blobs in backends(&folder) {

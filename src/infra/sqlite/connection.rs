@@ -91,8 +91,29 @@ impl Database {
             Access::ReadWrite => WRITE_PRAGMAS,
             Access::ReadOnly => READ_PRAGMAS,
         })?;
+        Ok(self.connection(inner))
+    }
+
+    fn connection(&self, inner: rusqlite::Connection) -> Connection {
         let (observer, failure) = (self.observer.clone(), self.failure.clone());
-        Ok(Connection { inner, columns: HashMap::default(), observer, failure, limit: None })
+        Connection { inner, columns: HashMap::default(), observer, failure, limit: None }
+    }
+
+    /// Opens an existing file with a lock that excludes all other connections. Returns `None` if there is another
+    /// connection: in WAL mode, each one holds a shared lock on the file from its first read until it is closed.
+    pub fn connect_exclusively(&self) -> Result<Option<Connection>, DbErr> {
+        let open = || -> Result<Connection, rusqlite::Error> {
+            let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+            let inner = rusqlite::Connection::open_with_flags(&self.path, flags)?;
+            inner.busy_timeout(Duration::ZERO)?;
+            inner.execute_batch("PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE")?;
+            Ok(self.connection(inner))
+        };
+        match open() {
+            Ok(connection) => Ok(Some(connection)),
+            Err(error) if error.sqlite_error_code() == Some(rusqlite::ErrorCode::DatabaseBusy) => Ok(None),
+            Err(error) => Err(connect_error(error)),
+        }
     }
 }
 

@@ -17,7 +17,7 @@ use sea_orm::{
     ConnAcquireErr, ConnectionTrait, DbBackend, DbErr, ExecResult, ProxyRow, QueryResult, Statement,
     prelude::async_trait::async_trait,
 };
-use tokio::sync::Semaphore;
+use tokio::{runtime::Handle, sync::Semaphore};
 
 use super::{Access, Connection, Database, blocking::run_blocking, error::is_interrupted};
 use crate::infra::rows::FromRow;
@@ -37,6 +37,9 @@ const SLOW_QUERIES: usize = 8;
 /// Maximum duration of a slow query, as `statement_timeout` on PostgreSQL.
 pub const MAX_QUERY: Duration = Duration::from_secs(5);
 
+/// How long a connection for slow queries stays open without a query. Its page cache may take 8 MB.
+const MAX_IDLE: Duration = Duration::from_secs(1);
+
 /// How long a slow query waits for a connection.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -48,10 +51,17 @@ struct Inner {
     database: Database,
     /// As many as the runtime has threads, so that one is usually available.
     inline: Box<[Mutex<Option<InlineReader>>]>,
-    /// Idle connections for slow queries. They are opened when they are needed.
-    idle: Mutex<Vec<Connection>>,
+    idle: Mutex<IdleConnections>,
     permits: Arc<Semaphore>,
     max_query: Duration,
+}
+
+/// Idle connections for slow queries, which are opened when they are needed, and the time of the last query of each.
+#[derive(Default)]
+struct IdleConnections {
+    connections: Vec<(Connection, Instant)>,
+    /// Whether a task closes them.
+    is_closing: bool,
 }
 
 struct InlineReader {
@@ -146,9 +156,9 @@ impl Readers {
         };
         let readers = self.clone();
         run_blocking(move |mut cancellation| {
-            let idle = readers.0.idle.lock().pop();
+            let idle = readers.0.idle.lock().connections.pop();
             let mut connection = match idle {
-                Some(connection) => connection,
+                Some((connection, _)) => connection,
                 None => readers.0.database.connect(Access::ReadOnly)?,
             };
             let (started, max_query) = (Instant::now(), readers.0.max_query);
@@ -156,7 +166,7 @@ impl Readers {
             let result = work(&mut connection);
             // After `close`, the connection is dropped.
             if !readers.0.permits.is_closed() {
-                readers.0.idle.lock().push(connection);
+                readers.add_idle(connection);
             }
             drop(permit);
             result
@@ -164,12 +174,47 @@ impl Readers {
         .await
     }
 
+    fn add_idle(&self, connection: Connection) {
+        let mut idle = self.0.idle.lock();
+        idle.connections.push((connection, Instant::now()));
+        if idle.is_closing {
+            return;
+        }
+        idle.is_closing = true;
+        // Without a reference, so that the last clone closes all connections.
+        let readers = Arc::downgrade(&self.0);
+        Handle::current().spawn(async move {
+            loop {
+                tokio::time::sleep(MAX_IDLE / 2).await;
+                let Some(readers) = readers.upgrade().map(Readers) else { return };
+                if readers.close_idle(Instant::now()).await == 0 {
+                    return;
+                }
+            }
+        });
+    }
+
+    /// Closes the connections that have been idle for a second. Returns the number of other idle connections. If it is 0,
+    /// the caller must stop.
+    pub(super) async fn close_idle(&self, now: Instant) -> usize {
+        let (expired, rest) = {
+            let mut idle = self.0.idle.lock();
+            let is_expired = |(_, used): &mut (_, Instant)| now.saturating_duration_since(*used) >= MAX_IDLE;
+            let expired: Vec<_> = idle.connections.extract_if(.., is_expired).collect();
+            idle.is_closing = !idle.connections.is_empty();
+            (expired, idle.connections.len())
+        };
+        // Closing a file may wait for the disk.
+        let _ = tokio::task::spawn_blocking(move || drop(expired)).await;
+        rest
+    }
+
     /// Closes the connections, after the queries that are running.
     pub async fn close(&self) {
         let permits = self.0.permits.acquire_many(SLOW_QUERIES as u32).await;
         self.0.permits.close();
         drop(permits);
-        self.0.idle.lock().clear();
+        self.0.idle.lock().connections.clear();
         for reader in &self.0.inline {
             *reader.lock() = None;
         }

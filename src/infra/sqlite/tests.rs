@@ -1,4 +1,8 @@
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    path::PathBuf,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use entity::invoice::InvoiceStatus;
 use parking_lot::Mutex;
@@ -169,6 +173,19 @@ async fn a_slow_query_completes_on_another_thread_and_is_observed_once() {
     }
     // Other statements still run on this thread.
     assert_eq!(one(&readers, "SELECT 1 AS n").await.try_get::<i64>("", "n").unwrap(), 1);
+}
+
+#[tokio::test]
+async fn idle_connections_for_slow_queries_are_closed() {
+    let file = TestFile::new(None);
+    let readers = Readers::open(file.1.clone()).unwrap();
+    for _ in 0..2 {
+        let begin = Instant::now();
+        readers.on_thread(|connection| connection.query(&select("SELECT 1"), 1)).await.unwrap();
+        assert_eq!(readers.close_idle(begin).await, 1);
+        assert_eq!(readers.close_idle(begin + Duration::from_secs(60)).await, 0);
+    }
+    readers.close().await;
 }
 
 #[tokio::test]

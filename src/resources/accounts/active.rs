@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use super::users::AuthorRef;
 use crate::{
-    domain::id::Id,
+    domain::{audit::AuthFailure, id::Id},
     http::{
         auth::{Principal, Via},
         problem::{Error, Result},
@@ -24,9 +24,12 @@ use crate::{
 /// it, every request would write to the database.
 pub const LAST_USED_INTERVAL: i64 = 60_000;
 
-/// Returns a query for the caller's account, if it is active and its session or API key is not revoked.
+/// Returns a query for the caller's account, if it is active with the same role, and its session or API key is not
+/// revoked.
 fn active(caller: &Principal) -> Select<user::Entity> {
-    let find = user::Entity::find_by_id(caller.user).filter(user::Column::Status.eq(Status::Active));
+    let find = user::Entity::find_by_id(caller.user)
+        .filter(user::Column::Status.eq(Status::Active))
+        .filter(user::Column::Role.eq(caller.role));
     match &caller.via {
         Via::Session(id) => find
             .join(JoinType::InnerJoin, session::Relation::User.def().rev())
@@ -46,7 +49,7 @@ pub async fn is_active(
     caller: &Principal,
     now: i64,
 ) -> Result<bool, DbErr> {
-    let find = active(caller).filter(user::Column::Role.eq(caller.role));
+    let find = active(caller);
     let find = match &caller.via {
         Via::Session(_) => find.filter(session::Column::ExpiresAt.gt(now)),
         Via::Key { .. } => {
@@ -66,8 +69,8 @@ struct AuthorRow {
     bio: Option<String>,
 }
 
-/// Fails if the caller's account is no longer active, the session is revoked or the API key is deleted. Returns
-/// the caller as an author. Locks the rows of the account and of the session or API key until the end of the
+/// Fails if the caller's account is no longer active or has another role, the session is revoked or the API key is
+/// deleted. Returns the caller as an author. Locks the rows of the account and of the session or API key until the end of the
 /// transaction.
 ///
 /// The locks are shared. A concurrent transaction that disables or deletes the account, or revokes the session,
@@ -78,7 +81,10 @@ pub async fn lock_active(tx: &Tx, caller: &Principal) -> Result<AuthorRef> {
     let find = active(caller).select_only().columns(columns).lock_shared();
     let row = find.into_model::<AuthorRow>().one(&**tx).await?;
     let AuthorRow { name, avatar_url, bio } = row.ok_or_else(|| {
-        Error::invalid_token("the account or the credential was deactivated during the request")
+        Error::invalid_token(
+            AuthFailure::Revoked,
+            "the account, its role or the credential changed during the request",
+        )
     })?;
     Ok(AuthorRef {
         id: Id::from(caller.user),

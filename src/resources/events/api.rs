@@ -38,6 +38,7 @@ impl EventsApi {
         last: LastEventId,
     ) -> Result<event_stream::EventStream<Event>, ApiError<()>> {
         let subscription = self.0.subscribe(viewer.0, &client.address, &query, last.0).await?;
-        Ok(event_stream::EventStream::new(subscription.stream()))
+        let connection = subscription.live.connection.clone();
+        Ok(event_stream::EventStream::new(subscription.stream(), connection))
     }
 }

@@ -3,11 +3,14 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use entity::event;
+use sea_orm::{ConnectionTrait, DbErr};
 
 use super::types::Event;
 use crate::{
     domain::event::{Audience, Topic},
+    http::event_stream::encode_chunk,
     infra::jitter::jitter,
+    resources::content::comments::PostsOfEvents,
 };
 
 /// Delay before a client reconnects, in milliseconds.
@@ -19,20 +22,24 @@ pub struct Frame {
     pub topic: Topic,
     pub audience: Audience,
     pub bytes: Bytes,
+    /// The bytes as a chunk of an HTTP/1.1 body.
+    pub chunk: Bytes,
 }
 
 impl Frame {
-    /// Serializes a row; `None` if its type is unknown to this version.
-    pub fn from_row(row: &event::Model) -> Option<Self> {
+    /// Serializes rows of the log. Omits events that no caller may receive now, and those whose type is unknown to this
+    /// version.
+    pub async fn from_rows(db: &impl ConnectionTrait, rows: &[event::Model]) -> Result<Vec<Self>, DbErr> {
+        let posts = PostsOfEvents::load(db, rows).await?;
+        Ok(rows.iter().filter_map(|row| Frame::new(row, posts.audience(row)?)).collect())
+    }
+
+    fn new(row: &event::Model, audience: Audience) -> Option<Self> {
         let event = Event::from_row(row)?;
         let data = serde_json::to_string(&event).ok()?;
         let text = format!("id: {}\nevent: {}\ndata: {data}\n\n", row.position, event.kind.as_str());
-        Some(Frame {
-            position: row.position,
-            topic: event.topic,
-            audience: Audience::from_columns(row.audience, row.owner),
-            bytes: text.into(),
-        })
+        let chunk = encode_chunk(text.as_bytes());
+        Some(Frame { position: row.position, topic: event.topic, audience, bytes: text.into(), chunk })
     }
 }
 

@@ -1,6 +1,7 @@
 //! Live events as a resumable stream of server-sent events.
 mod api;
 mod frame;
+mod live;
 mod relay;
 mod service;
 mod stream_limits;

@@ -1,15 +1,16 @@
 //! Event service: opens streams and checks that their callers are still active.
-use std::{sync::Arc, time::Instant};
+use std::sync::Arc;
 
 use entity::event;
 use sea_orm::DbErr;
-use tokio::sync::watch;
+use tokio::{sync::watch, time::Instant};
 
 use super::{
-    frame,
+    frame::{self, Frame},
+    live::{Listener, Live},
     relay::Relay,
     stream_limits::StreamLimits,
-    subscription::{Listener, Subscription, heartbeats},
+    subscription::{Subscription, heartbeats},
     types::EventQuery,
 };
 use crate::{
@@ -60,6 +61,10 @@ impl Events {
         self.db.events_after(position, limit).await
     }
 
+    pub(super) async fn frames(&self, rows: &[event::Model]) -> Result<Vec<Frame>, DbErr> {
+        Frame::from_rows(self.db.read(), rows).await
+    }
+
     /// Opens a stream that continues after the client's last event.
     ///
     /// # Errors
@@ -79,8 +84,10 @@ impl Events {
             return Err(Error::Unavailable("the server is stopping: reconnect in a moment"));
         }
         // The newest position is queried again after subscribing: see `Relay::subscribe`.
-        let frames = self.relay.subscribe(self.db.newest_event_position().await?);
+        let live = Arc::new(Live::new(Listener { viewer, topics: query.topics.clone() }, Instant::now()));
+        let registration = self.relay.subscribe(live.clone(), self.db.newest_event_position().await?);
         let newest = self.db.newest_event_position().await?;
+        live.skip_to(newest);
         let last_event = last.or(query.after);
         let (first, seen) = match last_event {
             Some(after) if self.db.has_all_events_after(after).await? => (frame::start(after), after),
@@ -89,15 +96,14 @@ impl Events {
         };
         Ok(Subscription {
             events: self.clone(),
-            listener: Listener { viewer, topics: query.topics.clone() },
-            frames,
+            live,
+            registration,
             seen,
             backlog_end: newest,
             first: Some(first),
             ended: false,
             stopping: self.stopping.subscribe(),
             heartbeats: heartbeats(),
-            validated_at: Instant::now(),
             permit,
         })
     }

@@ -4,13 +4,14 @@ use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 
 use super::types::{Job, JobQuery};
 use crate::{
-    domain::id::Id,
+    domain::{audit::AuditAction, id::Id},
     http::{
         cursor::{CursorKey, PageQuery, SortKey, SortValue},
         pagination::Page,
         problem::{Error, Result},
     },
     infra::{
+        audit_log::NewEntry,
         clock::Clock,
         db::{Db, Tx},
     },
@@ -61,7 +62,10 @@ impl Jobs {
                 let retried = tx.retry_job(id.0, now).await?;
                 let row = job::Entity::find_by_id(id.0).one(&*tx).await?.ok_or(Error::NotFound("job"))?;
                 match retried {
-                    true => Ok(row.into()),
+                    true => {
+                        tx.record(NewEntry::new(AuditAction::JobRetried, id, now));
+                        Ok(row.into())
+                    }
                     false => Err(Error::Conflict("only a job in the state done or dead can be retried")),
                 }
             })

@@ -72,7 +72,7 @@ impl RedirectFilesApi {
         if_none_match: IfNoneMatch,
     ) -> Result<GetResponse<RedirectMap>, ApiError<()>> {
         let etag = self.0.export_etag("json").await?;
-        let rules = self.0.all().await?.into_iter().map(|rule| {
+        let rules = self.0.export().await?.into_iter().map(|rule| {
             let RedirectInput { source, destination, permanent, starts_at, ends_at } = rule;
             (source.into(), RedirectReplacement { destination, permanent, starts_at, ends_at })
         });
@@ -92,7 +92,7 @@ impl RedirectFilesApi {
         if let Some(unchanged) = TextDownload::not_modified(&etag, &if_none_match.0) {
             return Ok(unchanged);
         }
-        let text = to_csv(&self.0.all().await?).map_err(|error| Error::Internal(error.to_string()))?;
+        let text = to_csv(&self.0.export().await?).map_err(|error| Error::Internal(error.to_string()))?;
         Ok(TextDownload::new(text, &etag))
     }
 
@@ -109,6 +109,6 @@ impl RedirectFilesApi {
         if let Some(unchanged) = TextDownload::not_modified(&etag, &if_none_match.0) {
             return Ok(unchanged);
         }
-        Ok(TextDownload::new(to_netlify(&self.0.all().await?), &etag))
+        Ok(TextDownload::new(to_netlify(&self.0.export().await?), &etag))
     }
 }

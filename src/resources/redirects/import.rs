@@ -81,7 +81,7 @@ impl Redirects {
         if !rules.is_empty() {
             tx.touch("redirects").await?;
             let (kind, href) = (EventType::RedirectsImported, "/api/redirects".to_owned());
-            tx.emit(kind, "redirects", href, 0, Audience::Editors(None), now);
+            tx.emit(kind, "redirects", href, 0, Audience::Editors, now);
         }
         Ok(report)
     }

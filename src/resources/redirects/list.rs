@@ -8,7 +8,7 @@ use super::{
     types::{RedirectInput, RedirectQuery, RedirectSummary},
 };
 use crate::{
-    domain::{id::Id, search::search_key, timestamp::Timestamp},
+    domain::{audit::AuditAction, id::Id, search::search_key, timestamp::Timestamp},
     http::{
         cursor::{PageQuery, SortKey, SortValue},
         etag::ETag,
@@ -16,6 +16,7 @@ use crate::{
         problem::Result,
         search::like_contains,
     },
+    infra::audit_log::NewEntry,
 };
 
 impl From<redirect::Model> for RedirectSummary {
@@ -79,8 +80,10 @@ impl Redirects {
         Ok(Page { data: rows.into_iter().map(RedirectSummary::from).collect(), pagination })
     }
 
-    /// Returns all rules in ascending order of their sources.
-    pub async fn all(&self) -> Result<Vec<RedirectInput>> {
+    /// Exports all rules in ascending order of their sources.
+    pub async fn export(&self) -> Result<Vec<RedirectInput>> {
+        let entry = NewEntry::new(AuditAction::RedirectsExported, "", self.clock.now());
+        self.db.record(vec![entry]).await?;
         let rows = redirect::Entity::find()
             .order_by_asc(redirect::Column::Source)
             .order_by_asc(redirect::Column::Kind)

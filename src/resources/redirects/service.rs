@@ -33,6 +33,7 @@ use crate::{
         response::Resource,
     },
     infra::{
+        audit_log::Changes,
         clock::Clock,
         db::{Db, Tx},
     },
@@ -209,7 +210,11 @@ impl Redirects {
             }
             check_with_existing(&current, std::slice::from_ref(&rule), &cache.context).await?;
             let (row, new) = match existing {
-                Some(row) => (updated_row(row, &rule, now).update(&*tx).await?, false),
+                Some(before) => {
+                    let row = updated_row(before.clone(), &rule, now).update(&*tx).await?;
+                    tx.record_changes(row.id, Changes::between(&before, &row));
+                    (row, false)
+                }
                 None => (new_row(&rule, now).insert(&*tx).await.map_err(Error::from_insert)?, true),
             };
             tx.touch("redirects").await?;
@@ -241,7 +246,7 @@ impl Redirects {
 }
 
 fn emit(tx: &Tx, kind: EventType, rule: &Redirect, now: i64) {
-    tx.emit(kind, rule.id, rule.location(), rule.version, Audience::Editors(None), now);
+    tx.emit(kind, rule.id, rule.location(), rule.version, Audience::Editors, now);
 }
 
 fn invalid_key(message: &str) -> Error {

@@ -10,7 +10,7 @@ use crate::{
     http::problem::{Error, Result},
     infra::{
         db::{Db, Tx},
-        private_files,
+        private_files::{self, Private},
         sealing::{self, KeyFileError, SealError, Sealer, create_key_file, read_key_file},
     },
 };
@@ -35,12 +35,12 @@ pub async fn open_sealer(db: &Db, config: &Config) -> Result<Sealer> {
         keys => keys,
     };
     let keys = keys.map_err(|error: KeyFileError| Error::Internal(format!("the secret key: {error}")))?;
-    private_files::restrict_provided_file(&file).map_err(Error::Internal)?;
+    private_files::restrict(&file, Private::ProvidedFile).map_err(Error::Internal)?;
     Ok(Sealer::new(keys, Some(file)))
 }
 
 /// Returns the id of the key that a shared secret is sealed with. There is one after the first start of the service.
-async fn sealed_with(db: &Db) -> Result<Option<String>> {
+pub async fn sealed_with(db: &Db) -> Result<Option<String>> {
     let rows = secret::Entity::find().all(db.read()).await?;
     Ok(rows.iter().find_map(|row| sealing::key_id(row.value.expose()).map(str::to_owned)))
 }

@@ -1,12 +1,18 @@
-use std::time::Duration;
+use std::{
+    task::{Poll, Waker},
+    time::Duration,
+};
 
-use poem::http::StatusCode;
+use futures_util::stream;
+use parking_lot::Mutex;
+use poem::{IntoResponse, http::StatusCode};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt, Interest},
     task::JoinHandle,
 };
 
 use super::*;
+use crate::http::event_stream::{DirectWrite, EventStream, encode_chunk};
 
 /// Bounds the time that tests wait. It is reached by failing tests only, on slow machines too.
 const DEADLINE: Duration = Duration::from_secs(60);
@@ -251,4 +257,92 @@ async fn slow_bodies_do_not_block_other_requests() {
     assert!(send(&service, get).await.starts_with("HTTP/1.1 200"));
     drop(slow);
     poll_until(async || send(&service, post).await.starts_with("HTTP/1.1 200")).await;
+}
+
+/// A handler whose response is a stream of these frames.
+#[derive(Default)]
+struct Streams {
+    connection: StreamConnection,
+    source: Arc<Mutex<Source>>,
+}
+
+#[derive(Default)]
+struct Source {
+    frames: Vec<&'static str>,
+    waker: Option<Waker>,
+    /// Whether the last poll returned a frame.
+    has_returned: bool,
+    /// The results of direct writes immediately after a frame.
+    early_writes: Vec<Option<DirectWrite>>,
+}
+
+fn write_directly(connection: &StreamConnection, text: &str) -> Option<DirectWrite> {
+    connection
+        .get()
+        .map(|connection| connection.try_write(&[io::IoSlice::new(&encode_chunk(text.as_bytes()))]))
+}
+
+impl Handler for Streams {
+    async fn handle(&self, _: Request) -> Response {
+        let (connection, source) = (self.connection.clone(), self.source.clone());
+        let frames = stream::poll_fn(move |cx| {
+            let source = &mut *source.lock();
+            if let Some(frame) = source.frames.pop() {
+                source.has_returned = true;
+                return Poll::Ready(Some(Bytes::from_static(frame.as_bytes())));
+            }
+            if std::mem::take(&mut source.has_returned) {
+                source.early_writes.push(write_directly(&connection, "early"));
+            }
+            source.waker = Some(cx.waker().clone());
+            Poll::Pending
+        });
+        EventStream::<String>::new(frames, self.connection.clone()).into_response()
+    }
+}
+
+#[tokio::test]
+async fn chunks_are_written_directly_only_after_the_frames_of_the_body() {
+    let handler = Arc::new(Streams::default());
+    let (connection, source) = (&handler.connection, &handler.source);
+    let listener = listen("127.0.0.1:0".parse().unwrap()).unwrap();
+    let address = listener.local_addr().unwrap();
+    let (_stop, stopping) = watch::channel(false);
+    tokio::spawn(serve(listener, limits(), Proxies::default(), handler.clone(), stopping));
+    source.lock().frames.push("first;");
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    stream.write_all(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n").await.unwrap();
+    let mut received = String::new();
+    for (frame, chunk) in [("first;", "direct;"), ("second;", "last;")] {
+        while !received.contains(frame) {
+            let mut buffer = [0; 1024];
+            let read = timeout(DEADLINE, stream.read(&mut buffer)).await.expect("no frame").unwrap();
+            received.push_str(&String::from_utf8_lossy(&buffer[..read]));
+        }
+        assert_eq!(write_directly(connection, chunk), Some(DirectWrite::Done));
+        let waker = {
+            let mut source = source.lock();
+            source.frames.push("second;");
+            source.waker.take()
+        };
+        waker.unwrap().wake();
+    }
+    poll_until(async || source.lock().early_writes.len() == 3).await;
+    assert_eq!(source.lock().early_writes, [Some(DirectWrite::Rejected); 3]);
+    let (_, body) = received.split_once("\r\n\r\n").unwrap();
+    assert_eq!(body, "6\r\nfirst;\r\n7\r\ndirect;\r\n7\r\nsecond;\r\n");
+}
+
+#[tokio::test]
+async fn chunks_are_not_written_to_http_1_0_connections() {
+    let handler = Arc::new(Streams::default());
+    let listener = listen("127.0.0.1:0".parse().unwrap()).unwrap();
+    let address = listener.local_addr().unwrap();
+    let (_stop, stopping) = watch::channel(false);
+    tokio::spawn(serve(listener, limits(), Proxies::default(), handler.clone(), stopping));
+    handler.source.lock().frames.push("first;");
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    stream.write_all(b"GET / HTTP/1.0\r\nHost: a\r\n\r\n").await.unwrap();
+    poll_until(async || handler.source.lock().early_writes.len() == 1).await;
+    assert_eq!(handler.source.lock().early_writes, [None]);
 }

@@ -34,31 +34,35 @@ impl Socket {
 }
 
 impl AsyncWrite for Socket {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        let written = Pin::new(&mut self.stream).poll_write(cx, bytes);
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        let written = self.writer.poll_write(cx, bytes);
         self.record(written)
     }
 
     fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
+        self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         bytes: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        let written = Pin::new(&mut self.stream).poll_write_vectored(cx, bytes);
+        let written = self.writer.poll_write_vectored(cx, bytes);
         self.record(written)
     }
 
     fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
+        true
     }
 
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(cx)
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let flushed = self.writer.poll_flush(cx);
+        if !matches!(flushed, Poll::Ready(Ok(false))) {
+            self.timers.record_write(flushed.is_ready());
+        }
+        flushed.map_ok(|_| ())
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         if !self.shutdown_sent {
-            ready!(Pin::new(&mut self.stream).poll_shutdown(cx))?;
+            ready!(self.writer.poll_shutdown(cx))?;
             self.shutdown_sent = true;
             let linger = self.limits.linger;
             self.timers.shut_down_within(linger);
@@ -72,9 +76,7 @@ impl AsyncWrite for Socket {
 
 impl Drop for Socket {
     fn drop(&mut self) {
-        if self.timers.is_reset() {
-            // Discard the kernel's send buffer too, instead of retaining it for a client that does not read.
-            let _ = self.stream.set_zero_linger();
-        }
+        // A client that does not read is reset, so that the kernel does not retain its send buffer.
+        self.writer.close(self.timers.is_reset());
     }
 }

@@ -38,13 +38,13 @@ impl ApiKeysApi {
     /// Create an API key
     ///
     /// The field `key` is returned only in this response. It is a secret, so the response is not stored and
-    /// the operation accepts no `Idempotency-Key`.
+    /// the operation accepts no `Idempotency-Key`. An account may have 50 keys, expired ones included.
     #[oai(path = "/", method = "post", operation_id = "apiKeysCreate")]
     async fn create(
         &self,
         caller: Caller<SessionOnly>,
         new: JsonBody<ApiKeyInput>,
-    ) -> Result<CreateResponse<IssuedApiKey>, ApiError<(Unauthorized, Conflict)>> {
+    ) -> Result<CreateResponse<IssuedApiKey>, ApiError<(Unauthorized, Forbidden, Conflict)>> {
         Ok(CreateResponse::new(Outcome::New(self.0.create(&caller, new.0).await?)))
     }
 

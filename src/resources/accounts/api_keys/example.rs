@@ -41,7 +41,7 @@ impl Example for IssuedApiKey {
 impl Example for ApiKeyInput {
     fn example() -> Self {
         let scopes = ["posts:read", "tags:read"].map(|scope| Scope(scope.to_owned())).to_vec();
-        ApiKeyInput { name: NAME.into(), scopes, expires_at: Some(EXPIRES_AT) }
+        ApiKeyInput { name: NAME.into(), scopes, expires_at: Some(EXPIRES_AT), expires: None }
     }
 }
 

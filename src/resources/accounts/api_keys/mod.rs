@@ -1,4 +1,5 @@
 //! API keys: credentials for programs, limited to scopes.
+mod addresses;
 mod api;
 mod example;
 pub mod secret;
@@ -7,7 +8,7 @@ mod types;
 
 pub use api::ApiKeysApi;
 pub use service::{ApiKeys, ROTATION_OVERLAP};
-pub use types::{ApiKey, ApiKeyInput, ApiKeyQuery, IssuedApiKey};
+pub use types::{ApiKey, ApiKeyInput, ApiKeyQuery, Expiry, IssuedApiKey};
 
 use crate::http::operation::Tag;
 

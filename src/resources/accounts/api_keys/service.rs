@@ -4,18 +4,25 @@ use entity::{
     user::{self, Status},
 };
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, JoinType, QueryFilter, QuerySelect,
-    RelationTrait, Set,
+    ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, JoinType, PaginatorTrait, QueryFilter,
+    QuerySelect, RelationTrait, Set,
     sea_query::{Condition, Expr},
 };
 use uuid::Uuid;
 
 use super::{
+    addresses::KnownAddresses,
     secret::ApiKeyToken,
-    types::{ApiKey, ApiKeyInput, ApiKeyQuery, IssuedApiKey},
+    types::{ApiKey, ApiKeyInput, ApiKeyQuery, Expiry, IssuedApiKey},
 };
 use crate::{
-    domain::{id::Id, result_ext::ResultExt, scope::Scope, timestamp::Timestamp},
+    domain::{
+        audit::{AuditAction, AuthFailure, RejectedCredential},
+        id::Id,
+        result_ext::ResultExt,
+        scope::Scope,
+        timestamp::Timestamp,
+    },
     http::{
         auth::{Principal, Role, Via},
         cursor::{CursorKey, PageQuery, SortKey, SortValue},
@@ -23,6 +30,7 @@ use crate::{
         problem::{Error, Result},
     },
     infra::{
+        audit_log::{Changes, NewEntry},
         clock::Clock,
         db::{Db, Tx},
     },
@@ -35,29 +43,36 @@ use crate::{
 /// How long the previous secret stays valid after a rotation, in milliseconds.
 pub const ROTATION_OVERLAP: i64 = 24 * 3_600_000;
 
+/// The number of keys of an account, expired ones included.
+const MAX_KEYS: u64 = 50;
+
+/// How long a new key is valid by default, and at most for callers other than admins, in milliseconds: 365 days.
+const LIFETIME: i64 = 365 * 24 * 3_600_000;
+
 #[derive(Clone)]
 pub struct ApiKeys {
     pub(in crate::resources) db: Db,
     pub(in crate::resources) clock: Clock,
     cursors: CursorKey,
+    pub(super) addresses: KnownAddresses,
 }
 
 impl ApiKeys {
     pub fn new(db: Db, clock: Clock, cursors: CursorKey) -> Self {
-        ApiKeys { db, clock, cursors }
+        ApiKeys { db, clock, cursors, addresses: KnownAddresses::default() }
     }
 
     /// Authenticates a key. Returns its owner with their current role, limited to the scopes of the key.
     /// Loads the key and the owner in one query.
     pub async fn authenticate(&self, text: &str) -> Result<Verified> {
-        let presented =
-            ApiKeyToken::parse(text).ok_or_else(|| Error::invalid_token("the API key is malformed"))?;
+        let presented = ApiKeyToken::parse(text)
+            .ok_or_else(|| Error::invalid_token(AuthFailure::Malformed, "the API key is malformed"))?;
         let now = self.clock.now();
         let find = api_key::Entity::find_by_id(presented.id)
             .join(JoinType::InnerJoin, api_key::Relation::User.def())
             .select_also(user::Entity);
         let Some((key, Some(owner))) = find.one(self.db.read()).await? else {
-            return Err(Error::invalid_token("no API key has this id"));
+            return Err(Error::invalid_token(AuthFailure::Unknown, "no API key has this id"));
         };
         let previous =
             key.previous_hash.as_deref().filter(|_| key.previous_secret_until.is_some_and(|t| now < t));
@@ -66,11 +81,15 @@ impl ApiKeys {
         let matches = matches_current | previous.is_some_and(|hash| presented.matches(hash));
         let is_active = key.expires_at.is_none_or(|end| now < end) && owner.status == Status::Active;
         if !matches || !is_active {
-            let reason = match matches {
-                true => "the API key is expired or its owner is disabled",
-                false => "the secret of the API key is wrong",
+            let (class, reason) = match matches {
+                true if owner.status != Status::Active => {
+                    (AuthFailure::Disabled, "the owner of the API key is disabled")
+                }
+                true => (AuthFailure::Expired, "the API key is expired"),
+                false => (AuthFailure::WrongSecret, "the secret of the API key is wrong"),
             };
-            return Err(Error::InvalidToken(format!("{reason} (key {})", key.id)));
+            let reason = format!("{reason} (key {})", key.id);
+            return Err(Error::InvalidToken(RejectedCredential::new(class, reason).of(owner.id)));
         }
         let mut last_used_at = key.last_used_at.map_or(i64::MIN, |last| last.min(now));
         if now.saturating_sub(last_used_at) >= LAST_USED_INTERVAL {
@@ -127,16 +146,17 @@ impl ApiKeys {
 
     /// Deletes all keys of a user.
     pub async fn delete_all(&self, tx: &Tx, user: Uuid) -> Result<()> {
-        api_key::Entity::delete_many().filter(api_key::Column::UserId.eq(user)).exec(&**tx).await?;
+        let keys = api_key::Entity::delete_many().filter(api_key::Column::UserId.eq(user));
+        if keys.exec(&**tx).await?.rows_affected > 0 {
+            tx.record(NewEntry::new(AuditAction::KeysDeleted, user, self.clock.now()));
+        }
         tx.touch(CREDENTIALS).await?;
         Ok(())
     }
 
     pub async fn create(&self, caller: &Principal, new: ApiKeyInput) -> Result<IssuedApiKey> {
         let now = self.clock.now();
-        if new.expires_at.is_some_and(|end| end.0 <= now) {
-            return Err(Error::InvalidState("expiresAt", "must be in the future"));
-        }
+        let expires_at = expiry(caller, new.expires_at, new.expires, now)?;
         let token = ApiKeyToken::generate(Uuid::now_v7());
         let mut scopes = new.scopes;
         scopes.sort();
@@ -150,7 +170,7 @@ impl ApiKeys {
             previous_hash: Set(None),
             previous_secret_until: Set(None),
             scopes: Set(scopes.join(" ")),
-            expires_at: Set(new.expires_at.map(|end| end.0)),
+            expires_at: Set(expires_at),
             last_used_at: Set(None),
             version: Set(1),
             created_at: Set(now),
@@ -158,9 +178,23 @@ impl ApiKeys {
         };
         let caller = caller.clone();
         let inserted = self.db.write(async move |tx| {
+            // The lock on the account serializes the creation of its keys: two concurrent requests could exceed the
+            // limit together.
+            user::Entity::find_by_id(caller.user).lock_exclusive().one(&*tx).await?;
             // A concurrent request that disables the account or deletes its keys must not miss this key.
             lock_active(&tx, &caller).await?;
-            Ok::<_, Error>(row.insert(&*tx).await?)
+            let keys = api_key::Entity::find().filter(api_key::Column::UserId.eq(caller.user));
+            if keys.count(&*tx).await? >= MAX_KEYS {
+                return Err(Error::Conflict(
+                    "an account may have 50 API keys: delete one that is no longer used",
+                ));
+            }
+            let row = row.insert(&*tx).await?;
+            let expires_at = row.expires_at.map(|end| Timestamp(end).to_string());
+            let fields = [("scopes", Some(row.scopes.clone())), ("expiresAt", expires_at)];
+            let entry = NewEntry::new(AuditAction::KeyCreated, row.id, now);
+            tx.record(entry.with_changes(Changes::created(fields)));
+            Ok::<_, Error>(row)
         });
         let row = inserted.await?;
         Ok(IssuedApiKey { api_key: to_api_key(row, now)?, key: token.encode().expose().as_str().into() })
@@ -189,6 +223,7 @@ impl ApiKeys {
             row.version = Set(version + 1);
             row.updated_at = Set(now);
             tx.touch(CREDENTIALS).await?;
+            tx.record(NewEntry::new(AuditAction::KeyRotated, id, now));
             Ok(row.update(&*tx).await?)
         });
         Ok(IssuedApiKey {
@@ -198,10 +233,11 @@ impl ApiKeys {
     }
 
     pub async fn remove(&self, caller: &Principal, id: Id<ApiKey>) -> Result<()> {
-        let caller = caller.clone();
+        let (caller, now) = (caller.clone(), self.clock.now());
         self.db
             .write(async move |tx| {
                 tx.touch(CREDENTIALS).await?;
+                tx.record(NewEntry::new(AuditAction::KeyDeleted, id, now));
                 let find = api_key::Entity::delete_many().filter(api_key::Column::Id.eq(id.0));
                 match find.filter(visible_to(&caller)).exec(&*tx).await?.rows_affected {
                     0 => Err(Error::NotFound("API key")),
@@ -209,6 +245,27 @@ impl ApiKeys {
                 }
             })
             .await
+    }
+}
+
+/// Returns the time at which a new key expires; `None` if it does not expire.
+fn expiry(
+    caller: &Principal,
+    at: Option<Timestamp>,
+    expires: Option<Expiry>,
+    now: i64,
+) -> Result<Option<i64>> {
+    let is_admin = caller.role == Role::Admin || caller.via == Via::Cli;
+    match (at, expires) {
+        (Some(_), Some(_)) => Err(Error::InvalidState("expires", "must not be sent together with expiresAt")),
+        (None, Some(Expiry::Never)) if is_admin => Ok(None),
+        (None, Some(Expiry::Never)) => Err(Error::Forbidden("expires: only admins may set it to never")),
+        (None, None) => Ok(Some(now + LIFETIME)),
+        (Some(at), None) if at.0 <= now => Err(Error::InvalidState("expiresAt", "must be in the future")),
+        (Some(at), None) if at.0 > now + LIFETIME && !is_admin => {
+            Err(Error::InvalidState("expiresAt", "must be within one year: only admins may set a later time"))
+        }
+        (Some(at), None) => Ok(Some(at.0)),
     }
 }
 

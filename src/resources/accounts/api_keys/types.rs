@@ -1,6 +1,6 @@
 //! Request and response bodies of API keys. Only the response to a creation or a rotation contains the
 //! secret.
-use poem_openapi::Object;
+use poem_openapi::{Enum, Object};
 use serde::Serialize;
 
 use crate::{
@@ -115,8 +115,18 @@ pub struct ApiKeyInput {
     /// The scopes of the key.
     #[oai(validator(min_items = "1", max_items = "50"))]
     pub scopes: Vec<Scope>,
-    /// When the key expires. Without this field it does not expire.
+    /// When the key expires: at most one year after its creation, which is the default. Admins may set a later time.
     pub expires_at: Option<Timestamp>,
+    /// `never` creates a key that does not expire. Only for admins, and not together with `expiresAt`.
+    pub expires: Option<Expiry>,
+}
+
+/// An expiry that is not a time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
+#[oai(rename_all = "lowercase")]
+pub enum Expiry {
+    /// The key does not expire.
+    Never,
 }
 
 /// Filters of the list of API keys.

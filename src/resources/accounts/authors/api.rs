@@ -42,7 +42,7 @@ impl AuthorsApi {
 
     /// Read an author
     ///
-    /// Returns the public profile of a user, without e-mail address and role.
+    /// Returns the public profile of a user with at least one published post, without e-mail address and role.
     #[oai(path = "/:id", method = "get", operation_id = "authorsGet")]
     #[operation(cached_by = "super::COLLECTIONS")]
     async fn get(

@@ -44,7 +44,7 @@ impl Authors {
     }
 
     pub async fn read(&self, id: Id<User>) -> Result<Author> {
-        let find = with_post_counts(user::Entity::find_by_id(id.0));
+        let find = with_post_counts(with_published_posts().filter(user::Column::Id.eq(id.0)));
         let row = find.into_model::<AuthorRow>().one(self.db.read()).await?;
         Ok(row.ok_or(Error::NotFound("author"))?.into())
     }
@@ -63,13 +63,13 @@ impl Authors {
         };
         let cursor_keys = |row: &AuthorRow| vec![SortValue::Text(row.name.clone()), SortValue::Id(row.id)];
         let (rows, pagination) =
-            slice.fetch(self.db.read(), with_published_posts(query), with_post_counts, cursor_keys).await?;
+            slice.fetch(self.db.read(), filtered(query), with_post_counts, cursor_keys).await?;
         Ok(Page { data: rows.into_iter().map(Author::from).collect(), pagination })
     }
 }
 
-/// Selects users with a published post, filtered by name.
-fn with_published_posts(query: &AuthorQuery) -> Select<user::Entity> {
+/// Selects users with a published post. Profiles of other users are not public.
+fn with_published_posts() -> Select<user::Entity> {
     let own_posts = published_posts().select_only().column(post::Column::AuthorId);
     let coauthored_posts =
         post_coauthor::Entity::find().select_only().column(post_coauthor::Column::UserId).filter(
@@ -79,7 +79,12 @@ fn with_published_posts(query: &AuthorQuery) -> Select<user::Entity> {
     let either = sea_orm::Condition::any()
         .add(user::Column::Id.in_subquery(own_posts.into_query()))
         .add(user::Column::Id.in_subquery(coauthored_posts.into_query()));
-    let mut find = user::Entity::find().filter(either);
+    user::Entity::find().filter(either)
+}
+
+/// Selects authors by name.
+fn filtered(query: &AuthorQuery) -> Select<user::Entity> {
+    let mut find = with_published_posts();
     for term in query.q.iter().flat_map(|terms| terms.split_whitespace()) {
         // `lower` converts only ASCII letters, on PostgreSQL because the collation of the column is `C`.
         let name = Expr::expr(Func::lower(user::Column::Name.into_simple_expr()));

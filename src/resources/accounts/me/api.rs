@@ -3,7 +3,7 @@ use macros::operations;
 
 use super::types::Me;
 use crate::{
-    domain::id::Id,
+    domain::{audit::AuthFailure, id::Id},
     http::{
         auth::{Authenticated, Caller, Principal, SessionOnly},
         extract::{IfMatch, IfNoneMatch, MergePatch},
@@ -72,7 +72,9 @@ impl MeApi {
 /// Maps a missing account to 401: an account that is deleted during the request invalidates its credentials.
 fn deleted_account(error: Error) -> Error {
     match error {
-        Error::NotFound(_) => Error::invalid_token("the account was deleted during the request"),
+        Error::NotFound(_) => {
+            Error::invalid_token(AuthFailure::Unknown, "the account was deleted during the request")
+        }
         other => other,
     }
 }

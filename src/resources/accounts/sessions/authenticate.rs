@@ -14,7 +14,11 @@ use super::{
     token::{TokenError, VerifiedToken},
 };
 use crate::{
-    domain::{result_ext::ResultExt, secret::token_digest},
+    domain::{
+        audit::{AuthFailure, RejectedCredential},
+        result_ext::ResultExt,
+        secret::token_digest,
+    },
     http::{
         auth::{Principal, Via},
         problem::{Error, Result},
@@ -88,17 +92,20 @@ impl Sessions {
         let find = find.join(JoinType::InnerJoin, session::Relation::User.def()).select_also(user::Entity);
         let row = find.one(self.db.read()).await?;
         let Some((session, Some(user))) = row else {
-            return Err(Error::invalid_token("the session is unknown"));
+            return Err(Error::invalid_token(AuthFailure::Unknown, "the session is unknown"));
         };
         let reason = match &session {
-            _ if user.status != Status::Active => Some("the account is disabled"),
-            session if session.revoked_at.is_some() => Some("the session is revoked"),
-            session if session.expires_at <= now => Some("the session is expired"),
-            session if now - session.last_used_at > IDLE_TIMEOUT => Some("the session was idle for too long"),
+            _ if user.status != Status::Active => Some((AuthFailure::Disabled, "the account is disabled")),
+            session if session.revoked_at.is_some() => Some((AuthFailure::Revoked, "the session is revoked")),
+            session if session.expires_at <= now => Some((AuthFailure::Expired, "the session is expired")),
+            session if now - session.last_used_at > IDLE_TIMEOUT => {
+                Some((AuthFailure::Expired, "the session was idle for too long"))
+            }
             _ => None,
         };
-        if let Some(reason) = reason {
-            return Err(Error::InvalidToken(format!("{reason} (session {})", session.id)));
+        if let Some((class, reason)) = reason {
+            let reason = format!("{reason} (session {})", session.id);
+            return Err(Error::InvalidToken(RejectedCredential::new(class, reason).of(user.id)));
         }
         let mut last_used_at = session.last_used_at.min(now);
         if now - last_used_at >= LAST_USED_INTERVAL {
@@ -127,5 +134,10 @@ impl Sessions {
 }
 
 fn invalid_token(error: TokenError) -> Error {
-    Error::InvalidToken(format!("the access token is rejected: {error}"))
+    let class = match error {
+        TokenError::Malformed => AuthFailure::Malformed,
+        TokenError::Expired => AuthFailure::Expired,
+        _ => AuthFailure::Forged,
+    };
+    Error::invalid_token(class, format!("the access token is rejected: {error}"))
 }

@@ -26,6 +26,18 @@ impl Sessions {
         self.load_keys().await
     }
 
+    /// Deletes all signing keys and creates another one, so that no earlier access token is accepted.
+    pub async fn replace_keys(&self) -> Result<()> {
+        let (now, sealer) = (self.clock.now(), self.sealer.clone());
+        self.db
+            .write(async move |tx| {
+                signing_key::Entity::delete_many().exec(&*tx).await?;
+                rotate(&tx, &sealer, now).await
+            })
+            .await?;
+        self.load_keys().await
+    }
+
     pub(super) async fn load_keys(&self) -> Result<()> {
         let rows = load(self.db.read(), &self.sealer).await?;
         self.keys.replace(rows).map_err(internal_error)

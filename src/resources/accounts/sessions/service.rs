@@ -20,6 +20,7 @@ use super::{
 };
 use crate::{
     domain::{
+        audit::{AuditAction, AuthFailure, RejectedCredential},
         id::Id,
         secret::{Secret, random_token, token_digest},
         text::Email,
@@ -31,6 +32,7 @@ use crate::{
         problem::{Error, Result},
     },
     infra::{
+        audit_log::{AuthFailures, NewEntry},
         clock::Clock,
         db::{Db, Tx},
         rate_limiter::{Policy, RateLimiter},
@@ -67,6 +69,7 @@ pub struct Sessions {
     pub(super) tokens: AccessTokens,
     pub(super) reloaded_at: Arc<AtomicI64>,
     pub(super) verified: Arc<VerifiedCredentials>,
+    pub failures: AuthFailures,
 }
 
 /// A new session, with the value of the cookie if the client requested one.
@@ -91,6 +94,7 @@ impl Sessions {
         let (passwords, limiter) = (Passwords::default(), Arc::new(limiter));
         let reloaded_at = Arc::new(AtomicI64::new(i64::MIN));
         let verified = Arc::new(VerifiedCredentials::new(db.notifier().versions()));
+        let failures = AuthFailures::new(db.clone(), clock.clone());
         let sessions = Sessions {
             db,
             clock,
@@ -103,6 +107,7 @@ impl Sessions {
             tokens,
             reloaded_at,
             verified,
+            failures,
         };
         sessions.load_keys().await?;
         Ok(sessions)
@@ -114,15 +119,30 @@ impl Sessions {
     pub async fn login(&self, credentials: Credentials, client: &Client) -> Result<LoginResult> {
         let Credentials { email, password, cookie } = credentials;
         let email = Email::from(email.as_str());
-        self.throttle(&email, &client.address)?;
+        if let Err(error) = self.throttle(&email, &client.address) {
+            self.failures.record(AuthFailure::RateLimited, None, &email).await;
+            return Err(error);
+        }
         let found =
             user::Entity::find().filter(user::Column::Email.eq(email.as_str())).one(self.db.read()).await?;
+        let account = found.as_ref().map(|user| user.id);
+        let class = match &found {
+            None => AuthFailure::UnknownAccount,
+            Some(user) if user.status != Status::Active => AuthFailure::Disabled,
+            Some(_) => AuthFailure::WrongPassword,
+        };
         let usable = found.filter(|user| user.status == Status::Active);
         let stored = usable.as_ref().and_then(|user| user.password_hash.clone()).map(Redacted::into_inner);
         let verified =
             self.passwords.verify(Secret::new(password.into()), stored).await.map_err(hashing_error)?;
-        let Some(user) = usable.filter(|_| verified) else { return Err(Error::InvalidCredentials) };
-        self.create(user, client, cookie).await
+        let result = match usable.filter(|_| verified) {
+            Some(user) => self.create(user, client, cookie).await,
+            None => Err(Error::InvalidCredentials),
+        };
+        if matches!(result, Err(Error::InvalidCredentials)) {
+            self.failures.record(class, account, &email).await;
+        }
+        result
     }
 
     fn throttle(&self, email: &str, address: &str) -> Result<()> {
@@ -168,6 +188,7 @@ impl Sessions {
                 };
                 let user = user.filter(unchanged).ok_or(Error::InvalidCredentials)?;
                 row.insert(&*tx).await?;
+                tx.record(NewEntry::new(AuditAction::SessionCreated, id, now).by_session(user.id, id));
                 Ok::<_, Error>(user)
             })
             .await?;
@@ -190,15 +211,23 @@ impl Sessions {
 
     /// Exchanges a refresh token for the next one. A token that was used before revokes its session.
     pub async fn refresh(&self, presented: &str) -> Result<Login> {
-        let presented = RefreshToken::parse(presented)
-            .ok_or_else(|| Error::invalid_token("the refresh token is malformed"))?;
+        let Some(presented) = RefreshToken::parse(presented) else {
+            self.failures.record(AuthFailure::Malformed, None, "").await;
+            return Err(Error::invalid_token(AuthFailure::Malformed, "the refresh token is malformed"));
+        };
         let now = self.clock.now();
-        // A revocation must be committed, so the transaction returns `None` for it, not an error.
         let rotated = self.db.write(async move |tx| rotate(&tx, &presented, now).await).await?;
-        let (session, user, next) = rotated.ok_or_else(|| {
-            Error::invalid_token("the refresh token is unknown, expired, revoked or was used before")
-        })?;
-        self.login_response(session, user, &next)
+        let rejected = match rotated {
+            Rotation::Rotated(session, user, next) => return self.login_response(session, user, &next),
+            // The transaction has recorded it.
+            Rotation::Reused(rejected) => rejected,
+            Rotation::Inactive(rejected) => {
+                let identity = rejected.account.map_or_else(String::new, |account| account.to_string());
+                self.failures.record(rejected.class, rejected.account, &identity).await;
+                rejected
+            }
+        };
+        Err(Error::InvalidToken(rejected))
     }
 
     /// Revokes the session of the caller.
@@ -228,6 +257,7 @@ impl Sessions {
                 .exec(&*tx)
                 .await?;
             if revoked.rows_affected > 0 {
+                tx.record(NewEntry::new(AuditAction::SessionRevoked, session, now));
                 tx.touch(CREDENTIALS).await?;
             }
             Ok::<_, Error>(revoked)
@@ -244,9 +274,22 @@ impl Sessions {
         if let Some(except) = except {
             update = update.filter(session::Column::Id.ne(except));
         }
-        update.exec(&**tx).await?;
+        if update.exec(&**tx).await?.rows_affected > 0 {
+            tx.record(NewEntry::new(AuditAction::SessionsRevoked, user, self.clock.now()));
+        }
         tx.touch(CREDENTIALS).await?;
         Ok(())
+    }
+
+    /// Deletes the sessions of all users, and returns their number.
+    pub async fn delete_all(&self) -> Result<u64> {
+        self.db
+            .write(async move |tx| {
+                let deleted = session::Entity::delete_many().exec(&*tx).await?;
+                tx.touch(CREDENTIALS).await?;
+                Ok(deleted.rows_affected)
+            })
+            .await
     }
 
     /// Deletes expired sessions.
@@ -262,24 +305,40 @@ impl Sessions {
     }
 }
 
-/// Rotates the refresh token of a session. Returns the session, its user and the next token, or `None` if the
-/// session is inactive or was revoked because of reuse.
+/// The result of a rotation. A revocation must be committed, so it is not an error.
+enum Rotation {
+    /// The session, its user and the next token.
+    Rotated(Uuid, user::Model, RefreshToken),
+    Inactive(RejectedCredential),
+    /// The token was used before, and its session is now revoked.
+    Reused(RejectedCredential),
+}
+
+/// Rotates the refresh token of a session, or revokes the session because of reuse.
 ///
 /// The row is locked, so that two concurrent requests with one token cannot both rotate it: the second one
 /// sees the first rotation and gets the same next token.
-async fn rotate(
-    tx: &Tx,
-    presented: &RefreshToken,
-    now: i64,
-) -> Result<Option<(Uuid, user::Model, RefreshToken)>> {
+async fn rotate(tx: &Tx, presented: &RefreshToken, now: i64) -> Result<Rotation> {
+    let inactive = |class: AuthFailure, reason: &str| RejectedCredential::new(class, reason);
     let row = session::Entity::find()
         .filter(session::Column::FamilyHash.eq(presented.family_hash()))
         .lock_exclusive()
         .one(&**tx)
         .await?;
-    let Some(row) = row.filter(|row| now - row.last_used_at <= IDLE_TIMEOUT) else { return Ok(None) };
-    let user = user::Entity::find_by_id(row.user_id).one(&**tx).await?;
-    let Some(user) = user.filter(|user| user.status == Status::Active) else { return Ok(None) };
+    let Some(row) = row else {
+        return Ok(Rotation::Inactive(inactive(AuthFailure::Unknown, "the refresh token is unknown")));
+    };
+    let (id, account) = (row.id, row.user_id);
+    if now - row.last_used_at > IDLE_TIMEOUT {
+        let rejected = inactive(AuthFailure::Expired, "the session was idle for too long");
+        return Ok(Rotation::Inactive(rejected.of(account)));
+    }
+    let user = user::Entity::find_by_id(account).one(&**tx).await?;
+    let Some(user) = user.filter(|user| user.status == Status::Active) else {
+        return Ok(Rotation::Inactive(
+            inactive(AuthFailure::Disabled, "the account is disabled").of(account),
+        ));
+    };
     let stored = TokenState {
         refresh_hash: row.refresh_hash.clone(),
         rotation_salt: row.rotation_salt.clone().map(Secret::new),
@@ -287,7 +346,8 @@ async fn rotate(
         expires_at: row.expires_at,
         revoked_at: row.revoked_at,
     };
-    let id = row.id;
+    let is_revoked = row.revoked_at.is_some();
+    let entry = |action: AuditAction| NewEntry::new(action, id, now);
     let mut row = row.into_active_model();
     match stored.check(presented, now) {
         RefreshCheck::Rotate(next, rotated) => {
@@ -298,16 +358,29 @@ async fn rotate(
             row.rotated_at = Set(Some(rotated.rotated_at));
             row.last_used_at = Set(now);
             row.update(&**tx).await?;
-            Ok(Some((id, user, next)))
+            tx.record(entry(AuditAction::SessionRefreshed).by_session(account, id));
+            Ok(Rotation::Rotated(id, user, next))
         }
-        RefreshCheck::Repeat(next) => Ok(Some((id, user, next))),
+        RefreshCheck::Repeat(next) => {
+            tx.record(entry(AuditAction::SessionRefreshed).by_session(account, id));
+            Ok(Rotation::Rotated(id, user, next))
+        }
         RefreshCheck::Reused => {
             tracing::warn!(session = %id, "refresh token reuse detected: session revoked");
             row.revoked_at = Set(Some(now));
             row.update(&**tx).await?;
+            tx.record(entry(AuditAction::SessionReused));
             tx.touch(CREDENTIALS).await?;
-            Ok(None)
+            let rejected =
+                inactive(AuthFailure::Revoked, "the refresh token was used before: session revoked");
+            Ok(Rotation::Reused(rejected.of(account)))
         }
-        RefreshCheck::Inactive => Ok(None),
+        RefreshCheck::Inactive => {
+            let (class, reason) = match is_revoked {
+                true => (AuthFailure::Revoked, "the session is revoked"),
+                false => (AuthFailure::Expired, "the session is expired"),
+            };
+            Ok(Rotation::Inactive(inactive(class, reason).of(account)))
+        }
     }
 }

@@ -15,13 +15,14 @@ use super::{
 };
 use crate::{
     domain::{
+        audit::AuthFailure,
         event::{Audience, EventType},
         id::Id,
         secret::Secret,
         text::Email,
     },
     http::{
-        auth::{Principal, Role, Via},
+        auth::{Ownership, Principal, Role, Via},
         cursor::CursorKey,
         etag::{ETag, Precondition},
         idempotency::{IdempotentRequest, Outcome, run_once},
@@ -30,11 +31,15 @@ use crate::{
         response::Resource,
     },
     infra::{
+        audit_log::Changes,
         clock::Clock,
         db::{Db, Tx},
         rate_limiter::{Policy, RateLimiter},
     },
-    resources::{accounts::sessions::Sessions, content::media::clear_uploader},
+    resources::{
+        accounts::sessions::Sessions,
+        content::{media::clear_uploader, posts::delete_previews_by},
+    },
     schema::ErrorCode,
 };
 
@@ -89,6 +94,8 @@ impl Users {
         run_once(&self.db, attempt, async move |tx| {
             let row = row.insert(&*tx).await.map_err(Error::on_unique_violation("email"))?;
             tx.touch("users").await?;
+            let fields = [("role", Some(row.role.to_string())), ("email", row.email.clone())];
+            tx.record_changes(row.id, Changes::created(fields));
             emit_event(&tx, EventType::UserCreated, row.id, 1, row.created_at);
             Ok(to_user(row))
         })
@@ -172,9 +179,12 @@ impl Users {
         if revokes_sessions {
             self.sessions.revoke_all(&tx, row.id, caller.session()).await?;
         }
-        // An admin resets a password when the account may be compromised, so the API keys are deleted too.
-        if caller.user != row.id && before.password_hash != row.password_hash {
+        // An admin resets a password when the account may be compromised.
+        let is_reset = caller.user != row.id && before.password_hash != row.password_hash;
+        let loses_rights = row.status == Status::Disabled || !row.role.includes(before.role);
+        if is_reset || loses_rights {
             self.sessions.api_keys.delete_all(&tx, row.id).await?;
+            delete_previews_by(&tx, row.id).await?;
         }
         row.version += 1;
         row.updated_at = self.clock.now();
@@ -185,6 +195,7 @@ impl Users {
             .await
             .map_err(Error::on_unique_violation("email"))?;
         tx.touch("users").await?;
+        tx.record_changes(row.id, Changes::between(&before, &row));
         emit_event(&tx, EventType::UserUpdated, row.id, row.version, row.updated_at);
         Ok(to_user(row))
     }
@@ -202,6 +213,7 @@ impl Users {
                 }
                 check_no_content(&tx, row.id).await?;
                 clear_uploader(&tx, row.id, now).await?;
+                delete_previews_by(&tx, row.id).await?;
                 user::Entity::delete_by_id(row.id).exec(&*tx).await?;
                 emit_event(&tx, EventType::UserDeleted, row.id, row.version + 1, now);
                 tx.touch("users").await?;
@@ -234,6 +246,8 @@ impl Users {
                 .await
                 .map_err(hashing_error)?
             {
+                let failures = &self.sessions.failures;
+                failures.record(AuthFailure::WrongPassword, Some(row.id), &row.id.to_string()).await;
                 return Err(Error::Forbidden("currentPassword: does not match the current password"));
             }
         }
@@ -277,7 +291,7 @@ pub(super) fn emit_event(tx: &Tx, kind: EventType, id: Uuid, version: i64, now: 
 /// Rejects callers other than the owner of the account and admins. Returns 404 instead of 403, which would
 /// disclose that the account exists.
 fn check_access(caller: &Principal, id: Id<User>) -> Result<()> {
-    match caller.user == id.0 || caller.role == Role::Admin {
+    match caller.owns(Ownership::Personal, id.0) || caller.role == Role::Admin {
         true => Ok(()),
         false => Err(Error::NotFound("user")),
     }

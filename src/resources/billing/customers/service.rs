@@ -26,6 +26,7 @@ use crate::{
         sort::Sort,
     },
     infra::{
+        audit_log::Changes,
         clock::Clock,
         db::{Db, Tx},
     },
@@ -216,6 +217,7 @@ impl Customers {
                 }
                 let row = update_row(&tx, row, now).await?;
                 tx.touch("customers").await?;
+                tx.record_changes(id, Changes::between(&before, &row));
                 emit(&tx, EventType::CustomerUpdated, id.0, row.version, now);
                 load(&*tx, id.0).await
             })

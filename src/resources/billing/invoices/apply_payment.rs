@@ -10,7 +10,14 @@ use super::{
     status::can_become,
     types::InvoiceStatus,
 };
-use crate::{domain::event::Audience, http::problem::Result, infra::db::Tx};
+use crate::{
+    domain::event::Audience,
+    http::problem::Result,
+    infra::{
+        audit_log::{Changes, NewEntry},
+        db::Tx,
+    },
+};
 
 /// A reference to an invoice by its id or its number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,16 +69,22 @@ impl Invoices {
         let (id, currency, now) = (row.id, row.currency.parse(), self.clock.now());
         // A refund implies a payment, even if its event arrives before the payment event.
         let paid_at = row.paid_at.or(Some(now));
+        let before = row.clone();
         let mut row = row.into_active_model();
         row.status = Set(next);
         row.paid_at = Set(paid_at);
         row.version = Set(version + 1);
         row.updated_at = Set(now);
-        row.update(&**tx).await?;
+        let row = row.update(&**tx).await?;
         tx.touch("invoices").await?;
-        if let Some(display) = currency.ok().and_then(|currency| self.locales.for_currency(currency)) {
-            let kind = update_event(status, next);
-            tx.emit(kind, id, location(&display, id), version + 1, Audience::Accountants, now);
+        tx.record_changes(id, Changes::between(&before, &row));
+        let kind = update_event(status, next);
+        match currency.ok().and_then(|currency| self.locales.for_currency(currency)) {
+            Some(display) => {
+                tx.emit(kind, id, location(&display, id), version + 1, Audience::Accountants, now)
+            }
+            // The invoice has no path in a locale, so there is no event.
+            None => tx.record(NewEntry::of_event(kind, id, now)),
         }
         Ok(Some(PaymentResult { number, status: next, changed: true }))
     }

@@ -12,13 +12,16 @@ use super::{
     types::{InvoiceFields, InvoiceFilter, InvoiceSummary},
 };
 use crate::{
-    domain::{locale::LocaleCurrency, timestamp::Timestamp},
+    domain::{audit::AuditAction, locale::LocaleCurrency, timestamp::Timestamp},
     http::{
         export::{Column, CsvTable},
         problem::{Error, Result},
         row_stream::BatchStream,
     },
-    infra::export::{RowBatches, TooManyExports},
+    infra::{
+        audit_log::NewEntry,
+        export::{RowBatches, TooManyExports},
+    },
     resources::billing::rates::Rates,
 };
 
@@ -41,6 +44,8 @@ impl Invoices {
                 TooManyExports::PerCaller => "you already have a running export: retry when it has ended",
             })
         })?;
+        let entry = NewEntry::new(AuditAction::InvoicesExported, "", self.clock.now());
+        self.db.record(vec![entry]).await?;
         let mut find = select_rows(filtered(filter));
         for key in sort_keys(filter).1 {
             find = find.order_by(key.column, if key.descending { Order::Desc } else { Order::Asc });

@@ -27,6 +27,7 @@ use crate::{
         response::Resource,
     },
     infra::{
+        audit_log::Changes,
         clock::Clock,
         db::{Db, Tx},
     },
@@ -183,6 +184,7 @@ impl Invoices {
                 row.version += 1;
                 row.updated_at = now;
                 let version = row.version;
+                tx.record_changes(id, Changes::between(&before, &row));
                 row.into_active_model().reset_all().update(&*tx).await?;
                 tx.touch("invoices").await?;
                 let invoice = invoices.load_localized(&tx, display, id.0).await?;

@@ -20,7 +20,7 @@ use crate::{
         problem::{Error, Result},
         response::Resource,
     },
-    infra::db::Tx,
+    infra::{audit_log::Changes, db::Tx},
 };
 
 impl Revenues {
@@ -61,12 +61,13 @@ impl Revenues {
                         if (row.amount, row.currency.as_str()) == (amount, display.currency.as_str()) {
                             return Ok((revenues.month(&*tx, &display, month).await?, false));
                         }
-                        let version = row.version + 1;
+                        let (version, before) = (row.version + 1, row.clone());
                         let mut row = row.into_active_model();
                         row.amount = Set(amount);
                         row.currency = Set(display.currency.to_string());
                         row.version = Set(version);
-                        row.update(&*tx).await?;
+                        let row = row.update(&*tx).await?;
+                        tx.record_changes(month, Changes::between(&before, &row));
                     }
                     None => {
                         // A month without a figure has an ETag too. It may be sent, but is not required, and

@@ -7,7 +7,7 @@ use super::{figure::emit, service::Revenues};
 use crate::{
     domain::{date::Month, event::EventType, money::Currency},
     http::problem::{Error, Result},
-    infra::db::Tx,
+    infra::{audit_log::NewEntry, db::Tx},
     resources::shared::import_log::{ImportEffect, ImportItem},
 };
 
@@ -58,8 +58,11 @@ impl Revenues {
         }
         item.record(tx, id, version).await?;
         tx.touch("revenues").await?;
-        if let Some(display) = self.locales.for_currency(*currency) {
-            emit(tx, EventType::RevenueUpdated, &display, *month, self.clock.now());
+        let now = self.clock.now();
+        match self.locales.for_currency(*currency) {
+            Some(display) => emit(tx, EventType::RevenueUpdated, &display, *month, now),
+            // The month has no path in a locale of this currency, so there is no event.
+            None => tx.record(NewEntry::of_event(EventType::RevenueUpdated, month, now)),
         }
         Ok(effect)
     }

@@ -20,6 +20,7 @@ use crate::{
         response::Resource,
     },
     infra::{
+        audit_log::Changes,
         clock::Clock,
         db::{Db, Tx},
         queue::NewJob,
@@ -158,6 +159,7 @@ impl Channels {
                 }
                 row.version += 1;
                 row.updated_at = now;
+                tx.record_changes(id, Changes::between(&before, &row));
                 let row = row.into_active_model().reset_all();
                 let channel =
                     Channel::from(row.update(&*tx).await.map_err(Error::on_unique_violation("name"))?);

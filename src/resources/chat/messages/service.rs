@@ -16,7 +16,7 @@ use crate::{
         timestamp::Timestamp,
     },
     http::{
-        auth::Principal,
+        auth::{Ownership, Principal},
         cursor::{CursorKey, PageQuery, SortKey, SortValue},
         etag::Precondition,
         idempotency::{IdempotentRequest, Outcome, run_once},
@@ -25,6 +25,7 @@ use crate::{
         response::Resource,
     },
     infra::{
+        audit_log::Changes,
         clock::Clock,
         db::{Db, Tx},
         queue::{ClaimedJob, JobError},
@@ -199,7 +200,7 @@ impl Messages {
         self.db
             .write(async move |tx| {
                 let (mut row, audience) = load_for_update(&tx, &caller, id).await?;
-                if row.author_id != caller.user {
+                if !caller.owns(Ownership::Personal, row.author_id) {
                     return Err(Error::Forbidden("only the author can update a message"));
                 }
                 let current = load_full(&*tx, message::Entity::find_by_id(id.0)).await?;
@@ -210,6 +211,7 @@ impl Messages {
                 row.version += 1;
                 row.updated_at = now;
                 let version = row.version;
+                tx.record_changes(id, Changes::names(["text"]));
                 row.into_active_model().reset_all().update(&*tx).await?;
                 let message = load_full(&*tx, message::Entity::find_by_id(id.0)).await?;
                 tx.emit(EventType::MessageUpdated, id, message.location(), version, audience, now);
@@ -228,7 +230,7 @@ impl Messages {
         self.db
             .write(async move |tx| {
                 let (row, audience) = load_for_update(&tx, &caller, id).await?;
-                if row.author_id != caller.user && !caller.role.is_editor() {
+                if !caller.edits(Ownership::Personal, row.author_id) {
                     return Err(Error::Forbidden("only the author and editors can delete a message"));
                 }
                 precondition.check(&load_full(&*tx, message::Entity::find_by_id(id.0)).await?.etag())?;

@@ -11,7 +11,7 @@ use super::types::{Comment, CommentStatus, PostRef};
 use crate::{
     domain::{id::Id, timestamp::Timestamp},
     http::{
-        auth::{Principal, cache_key},
+        auth::{Ownership, Principal, cache_key},
         cursor::{CursorKey, PageQuery, SortKey, SortValue, count},
         pagination::{Page, PageParams, TotalCache},
         problem::Result,
@@ -28,14 +28,13 @@ pub fn visible_to(viewer: Option<&Principal>) -> Select<comment::Entity> {
     match viewer {
         // Not a condition on the joined post: SQLite would read the comments post by post, and sort them all.
         Some(viewer) if viewer.role.is_editor() => find.filter(Expr::exists(deleted_post()).not()),
-        Some(viewer) => find
-            .filter(not_deleted)
-            .filter(Condition::any().add(approved).add(comment::Column::AuthorId.eq(viewer.user)))
-            .filter(
-                Condition::any()
-                    .add(post::Column::PublishedAt.gt(0))
-                    .add(post::Column::AuthorId.eq(viewer.user)),
-            ),
+        Some(viewer) => {
+            let own_comment = viewer.as_owner(Ownership::Personal).map(|id| comment::Column::AuthorId.eq(id));
+            let own_post = viewer.as_owner(Ownership::Content).map(|id| post::Column::AuthorId.eq(id));
+            find.filter(not_deleted)
+                .filter(Condition::any().add(approved).add_option(own_comment))
+                .filter(Condition::any().add(post::Column::PublishedAt.gt(0)).add_option(own_post))
+        }
         None => find.filter(not_deleted).filter(approved).filter(post::Column::PublishedAt.gt(0)),
     }
 }

@@ -1,11 +1,13 @@
 //! Comments on posts: threaded, with moderation.
 mod api;
+mod audience;
 mod list;
 mod service;
 mod thread;
 mod types;
 
 pub use api::CommentsApi;
+pub use audience::PostsOfEvents;
 pub use service::Comments;
 pub use types::CommentInput;
 

@@ -4,6 +4,7 @@ use sea_orm::{ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, Model
 use uuid::Uuid;
 
 use super::{
+    audience::audience,
     list::{CommentRow, PageRequest, load_full, page, to_comment, visible_to},
     thread::{LockedPost, apply_status, count_approved, lock_post, lock_thread, reply_depth},
     types::{
@@ -11,12 +12,9 @@ use super::{
     },
 };
 use crate::{
-    domain::{
-        event::{Audience, EventType},
-        id::Id,
-    },
+    domain::{event::EventType, id::Id},
     http::{
-        auth::{Principal, RESTRICTED, cache_key, collections_for},
+        auth::{Ownership, Principal, RESTRICTED, cache_key, collections_for},
         cursor::CursorKey,
         etag::{ETag, Precondition},
         idempotency::{IdempotentRequest, Outcome, run_once},
@@ -25,6 +23,7 @@ use crate::{
         response::Resource,
     },
     infra::{
+        audit_log::Changes,
         clock::Clock,
         db::{Db, Tx},
     },
@@ -143,10 +142,9 @@ impl Comments {
             if published_at == 0 {
                 return Err(Error::Conflict(POST_IS_DRAFT));
             }
-            let status = if caller.role.is_editor() || author_id == caller.user {
-                CommentStatus::Approved
-            } else {
-                CommentStatus::Pending
+            let status = match caller.edits(Ownership::Content, author_id) {
+                true => CommentStatus::Approved,
+                false => CommentStatus::Pending,
             };
             let depth = match new.parent_id {
                 None => 0,
@@ -173,7 +171,8 @@ impl Comments {
             }
             tx.touch(RESTRICTED).await?;
             let created = to_comment(row, AuthorRef { bio: None, ..author });
-            tx.emit(EventType::CommentCreated, id, created.location(), 1, audience(status, caller.user), now);
+            let audience = audience(post, status, caller.user);
+            tx.emit(EventType::CommentCreated, id, created.location(), 1, audience, now);
             Ok(created)
         })
         .await
@@ -202,11 +201,11 @@ impl Comments {
                     }
                     row.content = content.into();
                     // An approval applies to the content that the editor read.
-                    if !caller.role.is_editor() && post_author != caller.user {
+                    if !caller.edits(Ownership::Content, post_author) {
                         status = Some(CommentStatus::Pending);
                     }
                 }
-                let (old_status, owner) = (row.status, row.author_id);
+                let (old_status, owner, post) = (row.status, row.author_id, row.post_id);
                 let was_approved = old_status == CommentStatus::Approved;
                 if let Some(status) = status {
                     apply_status(&tx, row, status, now).await?;
@@ -218,6 +217,7 @@ impl Comments {
                 }
                 row.version += 1;
                 row.updated_at = now;
+                tx.record_changes(id, Changes::between(&before, row));
                 let mut update = before.into_active_model();
                 update.content = Set(row.content.clone());
                 update.status = Set(row.status);
@@ -229,14 +229,8 @@ impl Comments {
                 let version = updated.version;
                 // Public also when the approval is withdrawn, so that clients can remove the comment.
                 let status = if was_approved { old_status } else { updated.status };
-                tx.emit(
-                    EventType::CommentUpdated,
-                    id,
-                    updated.location(),
-                    version,
-                    audience(status, owner),
-                    now,
-                );
+                let audience = audience(post, status, owner);
+                tx.emit(EventType::CommentUpdated, id, updated.location(), version, audience, now);
                 Ok(updated)
             })
             .await
@@ -253,7 +247,7 @@ impl Comments {
         self.db
             .write(async move |tx| {
                 let row = load_for_update(&tx, &caller, id, &precondition).await?.comment;
-                let audience = audience(row.status, row.author_id);
+                let audience = audience(row.post_id, row.status, row.author_id);
                 let (href, version) = (format!("/api/comments/{id}"), row.version + 1);
                 tx.emit(EventType::CommentDeleted, id, href, version, audience, now);
                 let approved = count_approved(&tx, &row).await?;
@@ -270,11 +264,6 @@ impl Comments {
     }
 }
 
-/// Returns the recipients of events about a comment.
-fn audience(status: CommentStatus, owner: Uuid) -> Audience {
-    if status == CommentStatus::Approved { Audience::Public } else { Audience::Editors(Some(owner)) }
-}
-
 /// Locks the thread and returns the comment for an update, after the checks of visibility (404), author (403) and
 /// `If-Match` (412). The comment is read after the lock, so that it is the latest version.
 async fn load_for_update(
@@ -286,7 +275,7 @@ async fn load_for_update(
     let find = visible_to(Some(caller)).filter(comment::Column::Id.eq(id.0));
     lock_thread(tx, find.clone()).await?;
     let row = load_full(&**tx, find).await?.ok_or(Error::NotFound("comment"))?;
-    if row.comment.author_id != caller.user && !caller.role.is_editor() {
+    if !caller.edits(Ownership::Personal, row.comment.author_id) {
         return Err(Error::Forbidden("only the author and editors can change a comment"));
     }
     if precondition.is_some() {

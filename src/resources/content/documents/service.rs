@@ -30,6 +30,7 @@ use crate::{
         search::like_contains,
     },
     infra::{
+        audit_log::Changes,
         clock::Clock,
         db::{Db, Tx},
     },
@@ -374,6 +375,7 @@ pub(super) async fn write(
     }
     row.version += 1;
     row.updated_at = now;
+    tx.record_changes(row.id, Changes::between(&before, &row));
     Ok((row.into_active_model().reset_all().update(&**tx).await?, true))
 }
 

@@ -8,7 +8,7 @@ use super::{
 use crate::{
     domain::id::Id,
     http::{
-        auth::{Caller, OwnerOrEditors, Writers},
+        auth::{Caller, ContentOwnerOrEditors, Writers},
         cache_control::CacheControl,
         extract::{IdempotencyKey, IfMatch, IfNoneMatch, MergePatch, Path, Query},
         image_upload::ImageUpload,
@@ -71,7 +71,7 @@ impl MediaApi {
     #[oai(path = "/api/media/:id", method = "get", operation_id = "mediaGet")]
     async fn get(
         &self,
-        author: Caller<OwnerOrEditors>,
+        author: Caller<ContentOwnerOrEditors>,
         /// The id of the image.
         id: Path<Id<Media>>,
         if_none_match: IfNoneMatch,
@@ -86,7 +86,7 @@ impl MediaApi {
     #[oai(path = "/api/media/:id", method = "patch", operation_id = "mediaUpdate")]
     async fn update(
         &self,
-        author: Caller<OwnerOrEditors>,
+        author: Caller<ContentOwnerOrEditors>,
         /// The id of the image.
         id: Path<Id<Media>>,
         if_match: IfMatch,
@@ -102,7 +102,7 @@ impl MediaApi {
     #[oai(path = "/api/media/:id", method = "delete", operation_id = "mediaDelete")]
     async fn delete(
         &self,
-        author: Caller<OwnerOrEditors>,
+        author: Caller<ContentOwnerOrEditors>,
         /// The id of the image.
         id: Path<Id<Media>>,
         if_match: IfMatch,

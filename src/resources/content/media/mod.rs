@@ -1,6 +1,7 @@
 //! Media: uploaded images, re-encoded without metadata and served in any size.
 mod api;
 mod example;
+pub mod inventory;
 mod keys;
 pub mod orphans;
 mod serve;

@@ -29,7 +29,7 @@ use crate::{
         search::search_key,
     },
     http::{
-        auth::{Principal, cache_key},
+        auth::{Ownership, Principal, cache_key},
         cursor::{CursorKey, PageQuery, SortKey, SortValue},
         etag::{ETag, Precondition},
         merge_patch::Patch,
@@ -40,6 +40,7 @@ use crate::{
     },
     images::Format,
     infra::{
+        audit_log::Changes,
         blobs::Blobs,
         clock::Clock,
         db::{Db, Tx},
@@ -164,12 +165,14 @@ impl MediaLibrary {
                 if unchanged {
                     return Ok(Media::from(row));
                 }
+                let before = row.clone();
                 let mut row = row.into_active_model();
                 row.search = Set(search_key(&format!("{name} {}", alt.as_deref().unwrap_or_default())));
                 (row.filename, row.alt) = (Set(name), Set(alt));
                 (row.focus_x, row.focus_y) = (Set(focus_x), Set(focus_y));
                 (row.version, row.updated_at) = (Set(version), Set(now));
                 let row = row.update(&*tx).await?;
+                tx.record_changes(id, Changes::between(&before, &row));
                 emit(&tx, EventType::MediaUpdated, &row, now).await?;
                 Ok(Media::from(row))
             })
@@ -227,7 +230,9 @@ pub async fn clear_uploader(tx: &Tx, user: Uuid, now: i64) -> Result<()> {
 
 /// Emits an event to editors and the uploader, and invalidates the cached lists.
 pub(super) async fn emit(tx: &Tx, kind: EventType, row: &media::Model, now: i64) -> Result<()> {
-    let (href, audience) = (format!("/api/media/{}", row.id), Audience::Editors(row.uploaded_by));
+    let owner = |uploader| Audience::Owner(Ownership::Content, uploader);
+    let (href, audience) =
+        (format!("/api/media/{}", row.id), row.uploaded_by.map_or(Audience::Editors, owner));
     tx.emit(kind, row.id, href, row.version, audience, now);
     tx.touch("media").await?;
     Ok(())
@@ -244,7 +249,10 @@ fn stored_coordinate(given: Patch<f64>, current: Option<i64>) -> Option<i64> {
 
 /// Returns whether the caller manages this image: authors manage their own images, editors all.
 fn manages(caller: &Principal, row: &media::Model) -> bool {
-    caller.role.is_editor() || row.uploaded_by == Some(caller.user)
+    match row.uploaded_by {
+        Some(uploader) => caller.edits(Ownership::Content, uploader),
+        None => caller.role.is_editor(),
+    }
 }
 
 /// Locks the row for an update, after checking that the caller may change it and that the precondition holds.

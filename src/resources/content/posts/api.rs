@@ -11,7 +11,7 @@ use super::{
 use crate::{
     http::{
         action_response::ActionResponse,
-        auth::{Caller, OptionalAuth, OwnerOrEditors, Writers},
+        auth::{Caller, ContentOwnerOrEditors, OptionalAuth, Writers},
         extract::{IdempotencyKey, IfMatch, IfNoneMatch, JsonBody, MergePatch, Path, Query},
         idempotency::Outcome,
         problem::{
@@ -92,7 +92,7 @@ impl PostsApi {
     #[oai(path = "/:post", method = "put", operation_id = "postsReplace")]
     async fn replace(
         &self,
-        caller: Caller<OwnerOrEditors>,
+        caller: Caller<ContentOwnerOrEditors>,
         /// The id or the slug of the post.
         post: Path<PostKey>,
         if_match: IfMatch,
@@ -107,7 +107,7 @@ impl PostsApi {
     #[oai(path = "/:post", method = "patch", operation_id = "postsUpdate")]
     async fn update(
         &self,
-        caller: Caller<OwnerOrEditors>,
+        caller: Caller<ContentOwnerOrEditors>,
         /// The id or the slug of the post.
         post: Path<PostKey>,
         if_match: IfMatch,
@@ -123,7 +123,7 @@ impl PostsApi {
     #[oai(path = "/:post", method = "delete", operation_id = "postsDelete")]
     async fn delete(
         &self,
-        caller: Caller<OwnerOrEditors>,
+        caller: Caller<ContentOwnerOrEditors>,
         /// The id or the slug of the post.
         post: Path<PostKey>,
         if_match: IfMatch,
@@ -139,7 +139,7 @@ impl PostsApi {
     #[oai(path = "/:post/restore", method = "post", operation_id = "postsRestore")]
     async fn restore(
         &self,
-        caller: Caller<OwnerOrEditors>,
+        caller: Caller<ContentOwnerOrEditors>,
         /// The id or the slug of the post.
         post: Path<PostKey>,
     ) -> Result<ActionResponse<Post>, ApiError<(NotFound, Forbidden)>> {
@@ -148,11 +148,12 @@ impl PostsApi {
 
     /// Create a preview link for a post
     ///
-    /// Anyone with the link can read this post, draft or not, for three days and without authentication.
+    /// Anyone with the link can read this post, draft or not, for three days and without authentication. The link
+    /// ends earlier if its creator's account is disabled or gets a lower role.
     #[oai(path = "/:post/preview", method = "post", operation_id = "postsCreatePreview")]
     async fn create_preview(
         &self,
-        caller: Caller<OwnerOrEditors>,
+        caller: Caller<ContentOwnerOrEditors>,
         /// The id or the slug of the post.
         post: Path<PostKey>,
     ) -> Result<CreateResponse<PreviewLink>, ApiError<(NotFound, Forbidden)>> {
@@ -165,7 +166,7 @@ impl PostsApi {
     #[oai(path = "/:post/preview", method = "delete", operation_id = "postsDeletePreviews")]
     async fn delete_previews(
         &self,
-        caller: Caller<OwnerOrEditors>,
+        caller: Caller<ContentOwnerOrEditors>,
         /// The id or the slug of the post.
         post: Path<PostKey>,
     ) -> Result<NoContent, ApiError<(NotFound, Forbidden)>> {

@@ -3,12 +3,15 @@ use uuid::Uuid;
 
 use super::types::Post;
 use crate::{
-    domain::event::{Audience, EventType},
+    domain::{
+        event::{Audience, EventType},
+        principal::Ownership,
+    },
     infra::db::Tx,
 };
 
 fn audience(public: bool, owner: Uuid) -> Audience {
-    if public { Audience::Public } else { Audience::Editors(Some(owner)) }
+    if public { Audience::Public } else { Audience::Owner(Ownership::Content, owner) }
 }
 
 fn emit(tx: &Tx, kind: EventType, id: Uuid, version: i64, audience: Audience, now: i64) {

@@ -17,7 +17,7 @@ use super::{
 use crate::{
     domain::{id::Id, search::search_key, timestamp::Timestamp},
     http::{
-        auth::{Principal, cache_key},
+        auth::{Ownership, Principal, cache_key},
         cursor::{PageQuery, SortKey, SortValue, count, sort},
         pagination::Page,
         problem::{Error, Result},
@@ -38,11 +38,11 @@ use crate::{
 /// this query.
 pub fn visible_to(viewer: Option<&Principal>) -> Select<post::Entity> {
     let find = not_deleted();
-    match viewer {
-        Some(viewer) if viewer.role.is_editor() => find,
-        Some(viewer) => {
-            find.filter(Condition::any().add(published()).add(post::Column::AuthorId.eq(viewer.user)))
-        }
+    if viewer.is_some_and(|viewer| viewer.role.is_editor()) {
+        return find;
+    }
+    match viewer.and_then(|viewer| viewer.as_owner(Ownership::Content)) {
+        Some(author) => find.filter(Condition::any().add(published()).add(post::Column::AuthorId.eq(author))),
         None => find.filter(published()),
     }
 }

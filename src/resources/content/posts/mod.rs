@@ -13,6 +13,7 @@ mod revisions_api;
 mod schedule;
 mod service;
 mod slugs;
+mod state;
 mod trash;
 mod types;
 
@@ -21,11 +22,12 @@ pub use comment_count::add_to_comment_count;
 pub use import::ImportedPost;
 pub use key::{PostKey, with_current_slug};
 pub use list::visible_to;
-pub use preview::PreviewKey;
+pub use preview::{PreviewKey, delete_previews_by};
 pub use query::{PostQuery, PostStatus};
 pub use revisions_api::PostRevisionsApi;
 pub use schedule::{PUBLISH_JOB, PublishJob};
 pub use service::{Lookup, Posts};
+pub use state::{PostState, post_states};
 pub use types::{Post, PostInput, PostPatch, PostSummary};
 
 use crate::http::operation::Tag;

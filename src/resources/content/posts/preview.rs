@@ -1,4 +1,5 @@
-//! Preview links: a signed token grants read access to one post until it expires or is deleted.
+//! Preview links: a signed token grants read access to one post until it expires or is deleted, or its creator loses the
+//! right to edit the post.
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use entity::{post, post_slug, preview};
 use ring::hmac;
@@ -15,11 +16,13 @@ use super::{
     types::{Post, PreviewLink},
 };
 use crate::{
-    domain::{id::Id, secret::constant_time_eq, timestamp::Timestamp},
+    domain::{audit::AuditAction, id::Id, secret::constant_time_eq, timestamp::Timestamp},
     http::{
-        auth::Principal,
+        auth::{Ownership, Principal},
         problem::{Error, Result},
     },
+    infra::{audit_log::NewEntry, db::Tx},
+    resources::accounts::active::lock_active,
 };
 
 /// The lifetime of a preview link, in milliseconds.
@@ -56,6 +59,8 @@ impl Posts {
         let post = self
             .db
             .write(async move |tx| {
+                // A concurrent request that takes the rights of the caller away must not miss this link.
+                lock_active(&tx, &caller).await?;
                 let post = find_owned(&*tx, &caller, &key).await?;
                 let row = preview::ActiveModel {
                     id: Set(link),
@@ -65,6 +70,7 @@ impl Posts {
                     created_at: Set(now),
                 };
                 row.insert(&*tx).await?;
+                tx.record(NewEntry::new(AuditAction::PreviewCreated, post, now));
                 Ok::<_, Error>(post)
             })
             .await?;
@@ -91,11 +97,12 @@ impl Posts {
 
     /// Deletes all preview links of a post.
     pub async fn delete_previews(&self, caller: &Principal, key: PostKey) -> Result<()> {
-        let caller = caller.clone();
+        let (caller, now) = (caller.clone(), self.clock.now());
         self.db
             .write(async move |tx| {
                 let post = find_owned(&*tx, &caller, &key).await?;
                 preview::Entity::delete_many().filter(preview::Column::PostId.eq(post)).exec(&*tx).await?;
+                tx.record(NewEntry::new(AuditAction::PreviewsDeleted, post, now));
                 Ok(())
             })
             .await
@@ -124,6 +131,12 @@ impl Posts {
     }
 }
 
+/// Deletes the preview links that a user has created, when the user loses the right to create them.
+pub async fn delete_previews_by(tx: &Tx, user: Uuid) -> Result<()> {
+    preview::Entity::delete_many().filter(preview::Column::CreatedBy.eq(user)).exec(&**tx).await?;
+    Ok(())
+}
+
 #[derive(FromQueryResult)]
 struct OwnedRow {
     id: Uuid,
@@ -135,7 +148,7 @@ async fn find_owned<C: ConnectionTrait>(db: &C, caller: &Principal, key: &PostKe
     let find = visible_to(Some(caller)).filter(key.matches());
     let find = find.select_only().columns([post::Column::Id, post::Column::AuthorId]);
     let row = find.into_model::<OwnedRow>().one(db).await?.ok_or(Error::NotFound("post"))?;
-    match row.author_id == caller.user || caller.role.is_editor() {
+    match caller.edits(Ownership::Content, row.author_id) {
         true => Ok(row.id),
         false => Err(Error::Forbidden("only the author and editors can manage the preview links of a post")),
     }

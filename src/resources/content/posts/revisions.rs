@@ -13,7 +13,7 @@ use super::{
 use crate::{
     domain::id::Id,
     http::{
-        auth::Principal,
+        auth::{Ownership, Principal},
         etag::Precondition,
         pagination::Page,
         problem::{Error, Result},
@@ -105,7 +105,7 @@ impl Posts {
         let find = visible_to(Some(caller)).filter(post::Column::Id.eq(id.0));
         let author: Option<Uuid> =
             find.select_only().column(post::Column::AuthorId).into_tuple().one(self.db.read()).await?;
-        match author.is_some_and(|author| author == caller.user || caller.role.is_editor()) {
+        match author.is_some_and(|author| caller.edits(Ownership::Content, author)) {
             true => Ok(()),
             false => Err(Error::NotFound("post")),
         }

@@ -11,7 +11,7 @@ use crate::{
     domain::id::Id,
     http::{
         action_response::ActionResponse,
-        auth::{Caller, OwnerOrEditors},
+        auth::{Caller, ContentOwnerOrEditors},
         cache_control::CacheControl,
         extract::{IfMatch, IfNoneMatch, Path, Query},
         problem::{ApiError, BadRequest, NotFound, PreconditionFailed, PreconditionRequired},
@@ -31,7 +31,7 @@ impl PostRevisionsApi {
     #[oai(path = "/:post/revisions", method = "get", operation_id = "postsRevisionsList")]
     async fn list(
         &self,
-        caller: Caller<OwnerOrEditors>,
+        caller: Caller<ContentOwnerOrEditors>,
         /// The id or the slug of the post.
         post: Path<PostKey>,
         query: Query<RevisionQuery>,
@@ -56,7 +56,7 @@ impl PostRevisionsApi {
     #[oai(path = "/:post/revisions/:revision", method = "get", operation_id = "postsRevisionsGet")]
     async fn get(
         &self,
-        caller: Caller<OwnerOrEditors>,
+        caller: Caller<ContentOwnerOrEditors>,
         /// The id or the slug of the post.
         post: Path<PostKey>,
         /// The id of the revision.
@@ -81,7 +81,7 @@ impl PostRevisionsApi {
     #[oai(path = "/:post/revisions/:revision/diff", method = "get", operation_id = "postsRevisionsDiff")]
     async fn diff(
         &self,
-        caller: Caller<OwnerOrEditors>,
+        caller: Caller<ContentOwnerOrEditors>,
         /// The id or the slug of the post.
         post: Path<PostKey>,
         /// The id of the revision.
@@ -110,7 +110,7 @@ impl PostRevisionsApi {
     )]
     async fn restore(
         &self,
-        caller: Caller<OwnerOrEditors>,
+        caller: Caller<ContentOwnerOrEditors>,
         /// The id or the slug of the post.
         post: Path<PostKey>,
         /// The id of the revision.

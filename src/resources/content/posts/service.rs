@@ -24,7 +24,7 @@ use crate::{
         text::TagName,
     },
     http::{
-        auth::{Principal, RESTRICTED, cache_key, collections_for},
+        auth::{Ownership, Principal, RESTRICTED, cache_key, collections_for},
         cursor::CursorKey,
         etag::{ETag, Precondition},
         idempotency::{IdempotentRequest, Outcome, run_once},
@@ -33,6 +33,7 @@ use crate::{
         response::Resource,
     },
     infra::{
+        audit_log::Changes,
         clock::Clock,
         db::{Db, Tx},
     },
@@ -253,6 +254,11 @@ impl Posts {
         write_changes(tx, &before, row).await?;
         let public = was_published || row.published_at > 0;
         tx.touch(if public { "posts" } else { RESTRICTED }).await?;
+        let mut changes = Changes::between(&before, &post.row);
+        if tags_changed {
+            changes.add("tags", None, None);
+        }
+        tx.record_changes(before.id, changes);
         let post = Post::from(post);
         events::updated(tx, &post, was_published, now);
         Ok((post, true))
@@ -350,7 +356,7 @@ pub(super) async fn load_for_update(
 
 /// Fails unless the caller can edit a post of this author: as the author or as an editor.
 pub(super) fn check_owner(caller: &Principal, author: Uuid) -> Result<()> {
-    match author == caller.user || caller.role.is_editor() {
+    match caller.edits(Ownership::Content, author) {
         true => Ok(()),
         false => Err(Error::Forbidden("only the author and editors can change a post")),
     }

@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     http::{
-        auth::{Principal, RESTRICTED},
+        auth::{Ownership, Principal, RESTRICTED},
         problem::{Error, Result},
     },
     resources::content::{
@@ -24,9 +24,11 @@ use crate::{
 /// Returns a query for the posts deleted after `since` that the caller can restore.
 pub(super) fn in_trash(viewer: Option<&Principal>, since: i64) -> Select<post::Entity> {
     let find = post::Entity::find().filter(post::Column::DeletedAt.gt(since));
-    match viewer {
-        Some(viewer) if viewer.role.is_editor() => find,
-        Some(viewer) => find.filter(post::Column::AuthorId.eq(viewer.user)),
+    if viewer.is_some_and(|viewer| viewer.role.is_editor()) {
+        return find;
+    }
+    match viewer.and_then(|viewer| viewer.as_owner(Ownership::Content)) {
+        Some(author) => find.filter(post::Column::AuthorId.eq(author)),
         None => find.filter(post::Column::Id.is_in(Vec::<Uuid>::new())),
     }
 }

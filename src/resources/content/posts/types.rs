@@ -12,7 +12,12 @@ use crate::{
         text::{Markdown, TagName, Text, Title, WebUrl, text_type},
         timestamp::Timestamp,
     },
-    http::{auth::Principal, cache_control::CacheControl, etag::ETag, response::Resource},
+    http::{
+        auth::{Ownership, Principal},
+        cache_control::CacheControl,
+        etag::ETag,
+        response::Resource,
+    },
     resources::{accounts::users::AuthorRef, content::tags::TagRef},
 };
 
@@ -94,7 +99,7 @@ pub struct Post {
 impl Post {
     /// Removes the schedule unless the viewer can edit the post.
     pub(super) fn redacted_for(self, viewer: Option<&Principal>) -> Self {
-        match viewer.is_some_and(|viewer| viewer.role.is_editor() || viewer.user == self.author.id.0) {
+        match viewer.is_some_and(|viewer| viewer.edits(Ownership::Content, self.author.id.0)) {
             true => self,
             false => Post { publish_at: None, unpublish_at: None, ..self },
         }

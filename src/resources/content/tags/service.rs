@@ -24,6 +24,7 @@ use crate::{
         response::Resource,
     },
     infra::{
+        audit_log::Changes,
         clock::Clock,
         db::{Db, Tx},
     },
@@ -189,14 +190,15 @@ impl Tags {
                 match existing {
                     Some(row) => {
                         precondition.check(&load_view(&*tx, tag::Entity::find(), &slug).await?.etag())?;
-                        let version = row.version;
+                        let (version, before) = (row.version, row.clone());
                         let mut row = row.into_active_model();
                         row.name = Set(name.into());
                         row.description = Set(description.map(String::from));
                         row.listed_without_posts = Set(1);
                         row.version = Set(version + 1);
                         row.updated_at = Set(now);
-                        row.update(&*tx).await?;
+                        let row = row.update(&*tx).await?;
+                        tx.record_changes(&slug, Changes::between(&before, &row));
                     }
                     None => {
                         precondition.check_absent()?;
@@ -248,6 +250,7 @@ impl Tags {
                     .await
                     .map_err(Error::on_unique_violation("slug"))?;
                 tx.touch("tags").await?;
+                tx.record_changes(&row.slug, Changes::between(&before, &row));
                 emit(&tx, EventType::TagUpdated, &row.slug, Audience::Public, now);
                 load_view(&*tx, tag::Entity::find(), &row.slug).await
             })

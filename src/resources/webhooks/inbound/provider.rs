@@ -18,6 +18,10 @@ pub trait WebhookProvider: WebhookSigner + Sized {
     /// The provider in stored events and in the API.
     const PROVIDER: Provider;
 
+    /// How long an equal body is treated as a repeated event, in milliseconds. For providers whose signature does not
+    /// cover the event id, which a replay could change.
+    const SAME_BODY_WINDOW: Option<i64> = None;
+
     /// Creates the provider from its settings; `None` if they are not set.
     fn from_config(config: &WebhooksConfig) -> Option<Self>;
 

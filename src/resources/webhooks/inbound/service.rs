@@ -1,7 +1,8 @@
 //! Business logic for incoming webhook events. Only this folder writes the `webhook_events` table.
 use entity::webhook_event;
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, Condition, EntityTrait, IntoActiveModel, QueryFilter, QuerySelect, Set,
+    ActiveModelTrait, ColumnTrait, Condition, EntityTrait, IntoActiveModel, PaginatorTrait, QueryFilter,
+    QuerySelect, Set,
     sea_query::{Expr, ExprTrait, IntoCondition, OnConflict},
 };
 use serde::{Deserialize, Serialize};
@@ -12,13 +13,18 @@ use super::{
     types::{Provider, WebhookEvent, WebhookEventState},
 };
 use crate::{
-    domain::id::Id,
+    domain::{
+        audit::{AuditAction, AuthFailure},
+        id::Id,
+        secret::token_digest,
+    },
     http::{
         cursor::CursorKey,
         problem::{Error, Result},
         signed_request::SignedHeaders,
     },
     infra::{
+        audit_log::{AuthFailures, NewEntry},
         clock::Clock,
         db::{Db, Tx},
         queue::NewJob,
@@ -60,11 +66,12 @@ pub struct WebhookEvents {
     pub(super) db: Db,
     clock: Clock,
     pub(super) cursors: CursorKey,
+    failures: AuthFailures,
 }
 
 impl WebhookEvents {
-    pub fn new(db: Db, clock: Clock, cursors: CursorKey) -> Self {
-        WebhookEvents { db, clock, cursors }
+    pub fn new(db: Db, clock: Clock, cursors: CursorKey, failures: AuthFailures) -> Self {
+        WebhookEvents { db, clock, cursors, failures }
     }
 
     /// Verifies an event and stores it with the job that handles it. A repeated event is ignored.
@@ -80,19 +87,35 @@ impl WebhookEvents {
     ) -> Result<()> {
         let not_configured = Error::NotFound("webhook configuration of this provider");
         let now = self.clock.now();
-        let event = provider.ok_or(not_configured)?.verify(headers, body, now)?;
-        self.store(P::PROVIDER, event, now).await
+        let event = match provider.ok_or(not_configured)?.verify(headers, body, now) {
+            Err(error @ Error::InvalidSignature(_)) => {
+                let provider = sea_orm::ActiveEnum::to_value(&P::PROVIDER);
+                self.failures.record(AuthFailure::WrongSignature, None, &provider).await;
+                return Err(error);
+            }
+            result => result?,
+        };
+        let same_body_since = P::SAME_BODY_WINDOW.map(|window| now - window);
+        self.store(P::PROVIDER, event, same_body_since, now).await
     }
 
-    async fn store(&self, provider: Provider, event: VerifiedEvent, now: i64) -> Result<()> {
+    async fn store(
+        &self,
+        provider: Provider,
+        event: VerifiedEvent,
+        same_body_since: Option<i64>,
+        now: i64,
+    ) -> Result<()> {
         let VerifiedEvent { id: provider_id, delivery, kind, body } = event;
         let id = Uuid::now_v7();
+        let body_digest = token_digest(&body);
         let row = webhook_event::ActiveModel {
             id: Set(id),
             provider: Set(provider),
             provider_id: Set(provider_id),
             delivery: Set(delivery),
             kind: Set(kind),
+            body_digest: Set(Some(body_digest.clone())),
             body: Set(body),
             state: Set(WebhookEventState::Received),
             outcome: Set(None),
@@ -104,10 +127,20 @@ impl WebhookEvents {
         };
         self.db
             .write(async move |tx| {
+                if let Some(since) = same_body_since {
+                    let same_body = webhook_event::Entity::find()
+                        .filter(webhook_event::Column::Provider.eq(provider))
+                        .filter(webhook_event::Column::BodyDigest.eq(body_digest))
+                        .filter(webhook_event::Column::ReceivedAt.gt(since));
+                    if same_body.count(&*tx).await? > 0 {
+                        return Ok(());
+                    }
+                }
                 let ignore_repeated = OnConflict::new().do_nothing().to_owned();
                 let insert = webhook_event::Entity::insert(row).on_conflict(ignore_repeated);
                 if insert.exec_without_returning(&*tx).await? > 0 {
                     enqueue_handler(&tx, id, now).await?;
+                    tx.record(NewEntry::new(AuditAction::WebhookReceived, id, now));
                     tx.touch("webhook events").await?;
                 }
                 Ok(())
@@ -135,6 +168,7 @@ impl WebhookEvents {
                 row.updated_at = Set(now);
                 row.update(&*tx).await?;
                 tx.touch("webhook events").await?;
+                tx.record(NewEntry::new(AuditAction::WebhookReplayed, id, now));
                 enqueue_handler(&tx, id.0, now).await
             })
             .await

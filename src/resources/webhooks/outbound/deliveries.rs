@@ -19,7 +19,7 @@ use super::{
     },
 };
 use crate::{
-    domain::{id::Id, timestamp::Timestamp},
+    domain::{audit::AuditAction, id::Id, timestamp::Timestamp},
     http::{
         auth::Principal,
         cursor::{PageQuery, SortKey, SortValue},
@@ -27,6 +27,7 @@ use crate::{
         problem::{Error, Result},
     },
     infra::{
+        audit_log::NewEntry,
         db::Tx,
         queue::{ClaimedJob, JobError, NewJob},
     },
@@ -73,7 +74,8 @@ impl WebhookEndpoints {
         };
         let position = |row: &delivery::Model| vec![SortValue::Id(row.id)];
         let (rows, pagination) = slice.fetch(self.db.read(), find, |find| find, position).await?;
-        Ok(Page { data: rows.into_iter().map(WebhookDelivery::from).collect(), pagination })
+        let data = rows.into_iter().map(|row| WebhookDelivery::from(row).redacted_for(admin)).collect();
+        Ok(Page { data, pagination })
     }
 
     pub async fn get_delivery(&self, admin: &Principal, id: Id<WebhookDelivery>) -> Result<WebhookDelivery> {
@@ -81,7 +83,7 @@ impl WebhookEndpoints {
         let row = delivery::Entity::find_by_id(id.0).filter(exists).one(self.db.read()).await?;
         let row = row.ok_or(Error::NotFound("delivery"))?;
         check_delivery(admin, &row.kind)?;
-        Ok(row.into())
+        Ok(WebhookDelivery::from(row).redacted_for(admin))
     }
 
     /// Enqueues a test delivery.
@@ -95,6 +97,7 @@ impl WebhookEndpoints {
                 let new = NewDelivery { event: Uuid::now_v7(), kind: TEST, at: now, data };
                 let row = pending(&endpoint, new, now).insert(&*tx).await?;
                 sender::enqueue(&tx, id.0, now, now).await?;
+                tx.record(NewEntry::new(AuditAction::DeliveryTested, row.id, now));
                 Ok(row.into())
             })
             .await
@@ -128,7 +131,8 @@ impl WebhookEndpoints {
                 row.updated_at = Set(now);
                 let row = row.update(&*tx).await?;
                 sender::enqueue(&tx, endpoint, now, now).await?;
-                Ok(row.into())
+                tx.record(NewEntry::new(AuditAction::DeliveryReplayed, row.id, now));
+                Ok(WebhookDelivery::from(row).redacted_for(&admin))
             })
             .await
     }

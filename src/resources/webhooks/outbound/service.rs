@@ -19,7 +19,7 @@ use super::{
     },
 };
 use crate::{
-    domain::{id::Id, secret::Secret, timestamp::Timestamp},
+    domain::{audit::AuditAction, id::Id, secret::Secret, timestamp::Timestamp},
     http::{
         auth::Principal,
         cursor::{CursorKey, PageQuery, SortKey, SortValue},
@@ -30,6 +30,7 @@ use crate::{
         response::Resource,
     },
     infra::{
+        audit_log::{Changes, NewEntry},
         clock::Clock,
         db::{Db, Tx},
         http_client::HttpClient,
@@ -126,7 +127,10 @@ impl WebhookEndpoints {
                     created_at: Set(now),
                     updated_at: Set(now),
                 };
-                Ok::<_, Error>(row.insert(&*tx).await?)
+                let row = row.insert(&*tx).await?;
+                let changes = Changes::created([("events", Some(row.events.clone()))]);
+                tx.record(NewEntry::new(AuditAction::EndpointCreated, id, now).with_changes(changes));
+                Ok::<_, Error>(row)
             })
             .await?;
         Ok(issued(row, secret, now))
@@ -158,6 +162,8 @@ impl WebhookEndpoints {
             if (current.state, row.state) == (EndpointState::Enabled, EndpointState::Disabled) {
                 deliveries::fail_pending(&tx, id.0, now).await?;
             }
+            let changes = Changes::between(&current, &row);
+            tx.record(NewEntry::new(AuditAction::EndpointUpdated, id, now).with_changes(changes));
             let mut row = row.into_active_model().reset_all();
             row.version = Set(current.version + 1);
             row.updated_at = Set(now);
@@ -179,6 +185,7 @@ impl WebhookEndpoints {
             precondition.check(&to_wire(current.clone(), now).etag())?;
             tx.cancel(&sender::job_key(id.0)).await?;
             current.delete(&*tx).await?;
+            tx.record(NewEntry::new(AuditAction::EndpointDeleted, id, now));
             // An endpoint can have many deliveries: a job deletes them outside of this request.
             Ok::<_, Error>(deliveries::enqueue_purge(&tx, id.0, now).await?)
         });
@@ -207,6 +214,7 @@ impl WebhookEndpoints {
             row.secret = Set(sealed);
             row.version = Set(version + 1);
             row.updated_at = Set(now);
+            tx.record(NewEntry::new(AuditAction::EndpointRotated, id, now));
             Ok::<_, Error>(row.update(&*tx).await?)
         });
         Ok(issued(rotated.await?, secret, now))

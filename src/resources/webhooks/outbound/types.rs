@@ -15,7 +15,11 @@ use crate::{
         timestamp::Timestamp,
     },
     http::{
-        cache_control::CacheControl, etag::ETag, merge_patch::Patch, pagination::PageParams,
+        auth::{Principal, Via},
+        cache_control::CacheControl,
+        etag::ETag,
+        merge_patch::Patch,
+        pagination::PageParams,
         response::Resource,
     },
     resources::events::Event,
@@ -194,7 +198,8 @@ pub struct WebhookDelivery {
     #[oai(validator(minimum(value = "100"), maximum(value = "999")))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last_status: Option<i32>,
-    /// The error of the last attempt.
+    /// The error of the last attempt. Why a request had no response is returned to sessions only: an API key could
+    /// use it to search networks for addresses.
     #[oai(validator(max_length = "500"))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last_error: Option<String>,
@@ -216,6 +221,20 @@ pub struct WebhookDelivery {
     #[serde(skip)]
     pub(super) version: i64,
 }
+
+impl WebhookDelivery {
+    /// Replaces the error of a request without a response, unless the caller has a session.
+    pub(super) fn redacted_for(self, admin: &Principal) -> Self {
+        let is_hidden = matches!(admin.via, Via::Key { .. }) && self.last_status.is_none();
+        match self.last_error {
+            Some(_) if is_hidden => WebhookDelivery { last_error: Some(NO_RESPONSE.to_owned()), ..self },
+            _ => self,
+        }
+    }
+}
+
+/// The error of a request without a response, as API keys read it.
+const NO_RESPONSE: &str = "the endpoint did not respond: read the delivery with a session for the reason";
 
 impl Resource for WebhookDelivery {
     const HEADERS: &'static [&'static str] = &["Last-Modified"];

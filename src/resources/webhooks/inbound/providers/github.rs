@@ -1,5 +1,6 @@
 //! GitHub signatures: `X-Hub-Signature-256: sha256=HEX`, HMAC-SHA256 over the body. The signature does not
-//! cover the headers with the delivery id and the event type. A redelivery has the same delivery id.
+//! cover the headers with the delivery id and the event type. A redelivery has the same delivery id. An equal body with another
+//! id is ignored for an hour.
 use macros::operations;
 use serde::Deserialize;
 
@@ -36,6 +37,7 @@ impl WebhookSigner for Github {
 
 impl WebhookProvider for Github {
     const PROVIDER: Provider = Provider::Github;
+    const SAME_BODY_WINDOW: Option<i64> = Some(3_600_000);
 
     fn from_config(config: &WebhooksConfig) -> Option<Self> {
         config.webhooks_github_secrets.as_ref().map(|secrets| Github(Secrets::new(secrets)))
@@ -80,7 +82,8 @@ impl ReceiveApi<Github> {
     /// Receive an event from GitHub
     ///
     /// Verification and repeated events work as for Stripe. `X-GitHub-Delivery` identifies the event and
-    /// `X-GitHub-Event` is its type. The content type of the webhook must be `application/json`.
+    /// `X-GitHub-Event` is its type. The signature does not cover these headers, so an equal body within an hour is a
+    /// repeated event too. The content type of the webhook must be `application/json`.
     #[oai(path = "/webhooks/github", method = "post", operation_id = "webhookEventsReceiveGithub")]
     async fn receive(&self, signed: SignedRequest<Github>) -> ReceiveResult {
         self.receive_signed(signed).await

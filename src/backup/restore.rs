@@ -1,0 +1,168 @@
+//! Reads backups.
+//!
+//! A backup is verified completely before it is used. It is therefore read several times.
+use std::{
+    fs::File,
+    io::{BufReader, Read},
+    path::Path,
+};
+
+use bytes::Bytes;
+use tokio::runtime::Handle;
+
+use super::{BackupError, BackupInfo, DATABASE, FORMAT, IMAGES, INFO, Result, create::new_file, file_error};
+use crate::{
+    infra::{
+        archive::{ArchiveError, Entry, read_archive, verify_archive},
+        blobs::Blobs,
+        db::Db,
+        work_folder::WorkFolder,
+    },
+    resources::content::media::inventory::originals_after,
+};
+
+/// Maximum size of the description.
+const MAX_INFO: u64 = 64 * 1024;
+
+/// Maximum size of an image. Uploads are smaller.
+const MAX_IMAGE: u64 = 64 * 1024 * 1024;
+
+/// A backup file whose hashes are verified.
+pub struct VerifiedBackup<'a> {
+    path: &'a Path,
+    pub info: BackupInfo,
+}
+
+/// Images that were restored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct RestoredImages {
+    pub stored: u64,
+    /// Images that the storage already had.
+    pub unchanged: u64,
+}
+
+/// Reads a backup completely and compares its hashes. Temporary files are in `work`.
+pub fn verify<'a>(path: &'a Path, work: &WorkFolder) -> Result<VerifiedBackup<'a>> {
+    let spool = new_file(work.file("manifest"))?;
+    let (mut info, mut entries, mut has_database) = (None, 0_u64, false);
+    verify_archive(open(path)?, spool, |entry| {
+        match (entries, entry.path) {
+            (0, INFO) => info = Some(read_info(entry)?),
+            (1, DATABASE) => has_database = true,
+            (0 | 1, other) => return Err(unexpected(other)),
+            _ => {}
+        }
+        entries += 1;
+        Ok(())
+    })?;
+    match info.filter(|_| has_database) {
+        Some(info) => Ok(VerifiedBackup { path, info }),
+        None => Err(ArchiveError::Truncated.into()),
+    }
+}
+
+fn read_info(entry: Entry<'_>) -> std::result::Result<BackupInfo, ArchiveError> {
+    let mut text = Vec::new();
+    entry.content.take(MAX_INFO).read_to_end(&mut text)?;
+    let malformed = |error: serde_json::Error| ArchiveError::Malformed(format!("{INFO}: {error}"));
+    // The format first: the other fields depend on it.
+    let value: serde_json::Value = serde_json::from_slice(&text).map_err(malformed)?;
+    match value["format"].as_u64() == Some(u64::from(FORMAT)) {
+        true => serde_json::from_value(value).map_err(malformed),
+        false => Err(ArchiveError::Malformed(format!(
+            "{INFO}: format must be {FORMAT}, got {}: use the version of tenon that made the backup",
+            value["format"]
+        ))),
+    }
+}
+
+fn unexpected(path: &str) -> ArchiveError {
+    ArchiveError::Malformed(format!("unexpected entry {path}"))
+}
+
+fn open(path: &Path) -> Result<BufReader<File>> {
+    File::open(path).map(BufReader::new).map_err(file_error(path))
+}
+
+impl VerifiedBackup<'_> {
+    /// Extracts the dump of the database into the new file `to`, and syncs it.
+    pub fn extract_database(&self, to: &Path) -> Result<()> {
+        let mut file = new_file(to.to_owned())?;
+        read_archive(open(self.path)?, |entry| match entry.path {
+            INFO => Ok(true),
+            DATABASE => {
+                std::io::copy(entry.content, &mut file)?;
+                Ok(false)
+            }
+            other => Err(unexpected(other)),
+        })?;
+        file.sync_all().map_err(file_error(to))
+    }
+
+    /// Stores the images that the storage does not have. Keys of images are random and their content never changes, so no
+    /// image of the storage is replaced.
+    pub async fn restore_images(&self, media: &Blobs) -> Result<RestoredImages> {
+        let (path, media, runtime) = (self.path.to_owned(), media.clone(), Handle::current());
+        let restore = move || {
+            let mut images = RestoredImages::default();
+            let mut failed = None;
+            let read = read_archive(open(&path)?, |entry| {
+                let Some(key) = entry.path.strip_prefix(IMAGES) else {
+                    return Ok(entry.path != crate::infra::archive::MANIFEST);
+                };
+                let stored = store_image(key, entry.size, entry.content, &media, &runtime);
+                match stored {
+                    Ok(true) => images.stored += 1,
+                    Ok(false) => images.unchanged += 1,
+                    Err(error) => failed = Some(BackupError::Image { key: key.to_owned(), error }),
+                }
+                Ok(failed.is_none())
+            });
+            match failed {
+                Some(error) => Err(error),
+                None => Ok(read.map(|()| images)?),
+            }
+        };
+        let restored = tokio::task::spawn_blocking(restore).await;
+        restored.map_err(|error| BackupError::Rejected(error.to_string()))?
+    }
+}
+
+/// Stores an image. Returns false if the storage has it.
+fn store_image(
+    key: &str,
+    size: u64,
+    content: &mut dyn Read,
+    media: &Blobs,
+    runtime: &Handle,
+) -> std::io::Result<bool> {
+    if size > MAX_IMAGE {
+        return Err(std::io::Error::other(format!("must be at most {MAX_IMAGE} bytes, got {size}")));
+    }
+    if runtime.block_on(media.size(key))? == Some(size) {
+        return Ok(false);
+    }
+    let mut bytes = Vec::new();
+    content.read_to_end(&mut bytes)?;
+    runtime.block_on(media.put(key, Bytes::from(bytes)))?;
+    Ok(true)
+}
+
+/// Returns the number of images whose bytes are not in the storage, and the keys of the first ones.
+pub async fn missing_images(db: &Db, media: &Blobs) -> Result<(u64, Vec<String>)> {
+    let (mut count, mut examples, mut after) = (0, Vec::new(), String::new());
+    loop {
+        let originals = originals_after(db, &after).await?;
+        let Some(last) = originals.last() else { return Ok((count, examples)) };
+        after.clone_from(&last.key);
+        for original in originals {
+            let error = |error| BackupError::Image { key: original.key.clone(), error };
+            if media.size(&original.blob).await.map_err(error)?.is_none() {
+                count += 1;
+                if examples.len() < 5 {
+                    examples.push(original.key);
+                }
+            }
+        }
+    }
+}

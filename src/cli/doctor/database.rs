@@ -1,0 +1,147 @@
+//! Checks of the database.
+use sea_orm::{ConnectionTrait, DbBackend, DbErr, Statement};
+
+use super::Check;
+use crate::{
+    cli::errors::database_message,
+    config::Config,
+    infra::{
+        clock::Clock,
+        db::Db,
+        sealing::{key_id, read_key_file},
+    },
+};
+
+/// Maximum difference of the clocks of this machine and of the database, in milliseconds.
+const MAX_DIFFERENCE: i64 = 5000;
+
+const RESTORE: &str = "stop the service and restore a backup with tenon restore --replace";
+
+/// The counters: a query for the number of wrong values, their name, and the statement that fixes them.
+const COUNTERS: [(&str, &str, &str); 3] = [
+    (
+        "the number of comments of posts",
+        "SELECT COUNT(*) AS n FROM posts WHERE comments_count <> (SELECT COUNT(*) FROM comments \
+         WHERE comments.post_id = posts.id AND comments.status = 'approved')",
+        "UPDATE posts SET comments_count = (SELECT COUNT(*) FROM comments WHERE comments.post_id = posts.id \
+         AND comments.status = 'approved')",
+    ),
+    (
+        "the sequence of events",
+        "SELECT COUNT(*) AS n FROM events WHERE position > COALESCE((SELECT value FROM sequences \
+         WHERE name = 'events'), 0)",
+        "UPDATE sequences SET value = (SELECT MAX(position) FROM events) WHERE name = 'events'",
+    ),
+    (
+        "the sequence of invoice numbers",
+        "SELECT COUNT(*) AS n FROM invoices WHERE number > COALESCE((SELECT value FROM sequences \
+         WHERE name = 'invoices'), 0)",
+        "UPDATE sequences SET value = (SELECT MAX(number) FROM invoices) WHERE name = 'invoices'",
+    ),
+];
+
+fn problem(error: &DbErr) -> Vec<String> {
+    vec![format!("{}: check the database", database_message(error))]
+}
+
+/// Returns the text columns of the rows of a query.
+async fn texts(db: &Db, sql: &str) -> Result<Vec<String>, DbErr> {
+    let rows = db.read().query_all_raw(Statement::from_string(db.read().get_database_backend(), sql)).await?;
+    rows.iter().map(|row| row.try_get_by_index(0)).collect()
+}
+
+async fn number(db: &Db, sql: &str) -> Result<i64, DbErr> {
+    let row = db.read().query_one_raw(Statement::from_string(db.read().get_database_backend(), sql)).await?;
+    row.map_or(Ok(0), |row| Ok(row.try_get_by_index::<Option<i64>>(0)?.unwrap_or(0)))
+}
+
+/// Checks the structure of the file and all references. PostgreSQL does this with checksums and constraints.
+pub async fn integrity(db: &Db) -> Check {
+    if db.read().get_database_backend() != DbBackend::Sqlite {
+        return Ok("PostgreSQL checks its pages and references".to_owned());
+    }
+    let mut problems = texts(db, "PRAGMA integrity_check(10)")
+        .await
+        .map_err(|error| vec![format!("{}: {RESTORE}", database_message(&error))])?;
+    problems.retain(|text| text != "ok");
+    let references = texts(db, "PRAGMA foreign_key_check").await.map_err(|error| problem(&error))?;
+    if let Some(table) = references.first() {
+        problems.push(format!("{} rows reference missing rows, such as one of {table}", references.len()));
+    }
+    match problems.is_empty() {
+        true => Ok("the pages, indexes and references of the database are consistent".to_owned()),
+        false => Err(problems.into_iter().map(|text| format!("{text}: {RESTORE}")).collect()),
+    }
+}
+
+pub async fn schema(db: &Db) -> Check {
+    let pending = db.migrations().await.map_err(|error| problem(&error))?;
+    let pending: Vec<String> =
+        pending.into_iter().filter(|(_, applied)| !applied).map(|(name, _)| name).collect();
+    match pending.is_empty() {
+        true => Ok("all migrations are applied".to_owned()),
+        false => Err(vec![format!(
+            "{} is not applied: run tenon migrate up, or start the service",
+            pending.join(", ")
+        )]),
+    }
+}
+
+/// All sealed values must have been sealed with a configured key.
+pub async fn secret_key(db: &Db, config: &Config) -> Check {
+    let columns = "SELECT value FROM secrets UNION SELECT private_key FROM signing_keys \
+                   UNION SELECT secret FROM webhook_endpoints";
+    let sealed = texts(db, columns).await.map_err(|error| problem(&error))?;
+    let file = config.secret_key_file();
+    let keys = match &config.storage.secret_key {
+        Some(keys) => keys.clone(),
+        None => read_key_file(&file).map_err(|error| vec![format!("{error}: copy the key file there")])?,
+    };
+    let unknown = sealed.iter().filter_map(|value| key_id(value)).find(|id| !keys.contains(id));
+    match unknown {
+        None => Ok(format!("the keys {} open all secrets", keys.ids())),
+        Some(id) => Err(vec![format!(
+            "a secret is sealed with the key {id}, and the configured keys are {}: add that key to secret_key or to {}",
+            keys.ids(),
+            file.display()
+        )]),
+    }
+}
+
+pub async fn counters(db: &Db) -> Check {
+    let mut problems = Vec::new();
+    for (name, wrong, fix) in COUNTERS {
+        match number(db, wrong).await {
+            Ok(0) => {}
+            Ok(count) => {
+                problems.push(format!("{name}: {count} wrong values: stop the service and run {fix}"))
+            }
+            Err(error) => problems.extend(problem(&error)),
+        }
+    }
+    match problems.is_empty() {
+        true => Ok(format!("{} counters are correct", COUNTERS.len())),
+        false => Err(problems),
+    }
+}
+
+/// The clock must not be behind the newest data, or differ from the clock of PostgreSQL.
+pub async fn clock(db: &Db) -> Check {
+    let latest = match db.read().get_database_backend() {
+        DbBackend::Sqlite => "SELECT MAX(occurred_at) FROM events",
+        _ => "SELECT CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT)",
+    };
+    let latest = number(db, latest).await.map_err(|error| problem(&error))?;
+    let ahead = latest - Clock::System.now();
+    let differs = match db.read().get_database_backend() {
+        DbBackend::Sqlite => ahead > MAX_DIFFERENCE,
+        _ => ahead.abs() > MAX_DIFFERENCE,
+    };
+    match differs {
+        false => Ok("the clock is not behind the data".to_owned()),
+        true => Err(vec![format!(
+            "the clock of this machine differs from the database by {} seconds: enable NTP",
+            ahead.abs() / 1000
+        )]),
+    }
+}

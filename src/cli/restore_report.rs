@@ -1,0 +1,54 @@
+//! The accounts and API keys that a restored database contains. Keys that were revoked after the backup are valid again.
+use entity::{api_key, job, user};
+use sea_orm::{
+    ColumnTrait, DbErr, EntityTrait, JoinType, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect,
+    RelationTrait,
+};
+
+use crate::{domain::timestamp::Timestamp, infra::db::Db};
+
+/// Maximum number of accounts and of API keys that are listed.
+const MAX_LISTED: u64 = 100;
+
+/// Returns the lines of the report.
+pub async fn credentials(db: &Db) -> Result<String, DbErr> {
+    let count = user::Entity::find().count(db.read()).await?;
+    let mut lines = vec![format!("{count} accounts came back with their passwords and roles of that time:")];
+    let users = user::Entity::find().order_by_asc(user::Column::Role).order_by_asc(user::Column::Email);
+    for user in users.limit(MAX_LISTED).all(db.read()).await? {
+        let email = user.email.as_deref().unwrap_or("without e-mail address");
+        lines.push(format!("  {} {email} ({})", user.role, status(user.status)));
+    }
+    lines.extend(remaining(count));
+    let count = api_key::Entity::find().count(db.read()).await?;
+    lines.push(format!("{count} API keys came back; delete those that were revoked after the backup:"));
+    let keys = api_key::Entity::find()
+        .join(JoinType::InnerJoin, api_key::Relation::User.def())
+        .select_also(user::Entity)
+        .order_by_asc(api_key::Column::CreatedAt)
+        .limit(MAX_LISTED);
+    for (key, owner) in keys.all(db.read()).await? {
+        let owner = owner.and_then(|owner| owner.email).unwrap_or_default();
+        let expires = key.expires_at.map_or("never".to_owned(), |end| Timestamp(end).to_string());
+        lines.push(format!("  {} \"{}\" of {owner}: {}, expires {expires}", key.id, key.name, key.scopes));
+    }
+    lines.extend(remaining(count));
+    let waiting = job::Column::State.is_in([job::JobState::Ready]);
+    let jobs = job::Entity::find().filter(waiting).count(db.read()).await?;
+    lines.push(format!(
+        "{jobs} jobs of that time wait for the start of the service, such as webhook deliveries\n"
+    ));
+    Ok(lines.join("\n"))
+}
+
+fn status(status: user::Status) -> &'static str {
+    match status {
+        user::Status::Active => "active",
+        user::Status::Disabled => "disabled",
+    }
+}
+
+fn remaining(count: u64) -> Option<String> {
+    let remaining = count.checked_sub(MAX_LISTED).filter(|remaining| *remaining > 0)?;
+    Some(format!("  and {remaining} more"))
+}

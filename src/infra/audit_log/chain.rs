@@ -1,0 +1,263 @@
+//! The hash chain. The only writer of the tables `audit_entries` and `audit_chain`.
+//!
+//! The hash of an entry is SHA-256 over the hash of the previous entry, a line feed, and the entry as a JSON array of its
+//! columns. An entry that is changed, inserted or deleted afterwards breaks the chain at its position. The row of
+//! `audit_chain` stores both ends, so a deletion at an end is found too.
+use entity::{audit_chain, audit_entry};
+use ring::digest::{Context, SHA256};
+use sea_orm::{
+    ActiveEnum, ActiveModelTrait, ColumnTrait, ConnectionTrait, DbBackend, DbErr, EntityTrait,
+    IntoActiveModel, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect, QueryTrait, Set,
+    sea_query::{CommonTableExpression, ExprTrait, Query, UpdateStatement, WithClause},
+};
+use serde_json::json;
+
+use super::NewEntry;
+use crate::{
+    domain::audit::AuditAction,
+    infra::{
+        db::{Db, ReadConnection, Tx},
+        db_error::custom_error,
+    },
+};
+
+/// Rows per INSERT. Each has 15 values, and databases limit the number of bound values.
+const INSERT_BATCH: usize = 500;
+
+/// Rows per query of a verification, and per transaction of the retention.
+const BATCH: u64 = 1000;
+
+/// Appends the entries of one or several units of work, in their order.
+///
+/// The lock on the row of the chain is held until the commit, so positions and hashes follow the commit order. It is
+/// acquired last, like the locks of the event log.
+pub(in crate::infra) async fn append(
+    connection: &impl ConnectionTrait,
+    entries: Vec<NewEntry>,
+) -> Result<(), DbErr> {
+    if entries.is_empty() {
+        return Ok(());
+    }
+    let chain = lock(connection).await?;
+    let (mut position, mut hash) = (chain.position, chain.hash);
+    let mut rows = Vec::with_capacity(entries.len());
+    for entry in entries {
+        position += 1;
+        let row = row_of(position, entry, &hash);
+        hash.clone_from(&row.hash);
+        rows.push(row.into_active_model().reset_all());
+    }
+    let update = move_end(position, hash);
+    if connection.get_database_backend() == DbBackend::Postgres && rows.len() <= INSERT_BATCH {
+        let update = CommonTableExpression::new().table_name("chain").query(update).to_owned();
+        let insert = audit_entry::Entity::insert_many(rows).into_query();
+        connection.execute(&insert.with(WithClause::new().cte(update).to_owned())).await?;
+        return Ok(());
+    }
+    connection.execute(&update).await?;
+    while !rows.is_empty() {
+        let rest = rows.split_off(rows.len().min(INSERT_BATCH));
+        audit_entry::Entity::insert_many(rows).exec_without_returning(connection).await?;
+        rows = rest;
+    }
+    Ok(())
+}
+
+async fn lock(connection: &impl ConnectionTrait) -> Result<audit_chain::Model, DbErr> {
+    let chain = audit_chain::Entity::find_by_id(audit_chain::ID).lock_exclusive().one(connection).await?;
+    chain.ok_or_else(|| custom_error("audit_chain: the row 1 is missing, restore the table from a backup"))
+}
+
+fn move_end(position: i64, hash: String) -> UpdateStatement {
+    Query::update()
+        .table(audit_chain::Entity)
+        .value(audit_chain::Column::Position, position)
+        .value(audit_chain::Column::Hash, hash)
+        .and_where(audit_chain::Column::Id.into_expr().eq(audit_chain::ID))
+        .to_owned()
+}
+
+fn row_of(position: i64, entry: NewEntry, previous: &str) -> audit_entry::Model {
+    let actor = entry.origin.actor();
+    let mut row = audit_entry::Model {
+        position,
+        at: entry.at,
+        action: entry.action.to_owned(),
+        resource: entry.resource.to_owned(),
+        resource_id: entry.resource_id,
+        actor: actor.kind,
+        account: actor.account,
+        credential: actor.credential,
+        actor_name: entry.origin.name().map(str::to_owned),
+        address: entry.origin.address().map(str::to_owned),
+        request_id: entry.origin.request_id().map(str::to_owned),
+        reason: entry.reason.map(|class| class.as_str().to_owned()),
+        count: entry.count,
+        changes: entry.changes.to_json(),
+        hash: String::new(),
+    };
+    row.hash = hash_of(&row, previous);
+    row
+}
+
+/// Returns the hash of an entry whose predecessor has the hash `previous`.
+fn hash_of(row: &audit_entry::Model, previous: &str) -> String {
+    let canonical = json!([
+        row.position,
+        row.at,
+        row.action,
+        row.resource,
+        row.resource_id,
+        row.actor.to_value(),
+        row.account,
+        row.credential,
+        row.actor_name,
+        row.address,
+        row.request_id,
+        row.reason,
+        row.count,
+        row.changes,
+    ]);
+    let mut context = Context::new(&SHA256);
+    context.update(previous.as_bytes());
+    context.update(b"\n");
+    context.update(canonical.to_string().as_bytes());
+    context.finish().as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+pub(super) async fn is_recorded(
+    connection: &impl ConnectionTrait,
+    action: AuditAction,
+    id: &str,
+    address: Option<&str>,
+) -> Result<bool, DbErr> {
+    let find = audit_entry::Entity::find()
+        .filter(audit_entry::Column::ResourceId.eq(id))
+        .filter(audit_entry::Column::Action.eq(action.as_str()));
+    let find = match address {
+        Some(address) => find.filter(audit_entry::Column::Address.eq(address)),
+        None => find.filter(audit_entry::Column::Address.is_null()),
+    };
+    Ok(find.limit(1).count(connection).await? > 0)
+}
+
+/// The result of a verification.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Verified {
+    pub entries: u64,
+    /// The position and the hash of the newest entry.
+    pub position: i64,
+    pub hash: String,
+}
+
+/// The first entry that breaks the chain.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("audit entry {position}: {rule}")]
+pub struct BrokenChain {
+    pub position: i64,
+    pub rule: &'static str,
+}
+
+const MISSING: &str = "is missing: it was deleted, or its position was changed";
+const CHANGED: &str = "its hash does not match: this entry or the previous one was changed";
+const CUT: &str = "is the newest entry, but later ones were deleted or the end of the chain was changed";
+
+impl Db {
+    /// Verifies all entries. Writes can continue meanwhile: entries after the start of the verification are not included.
+    pub async fn verify_audit_log(&self) -> Result<Result<Verified, BrokenChain>, DbErr> {
+        loop {
+            let chain = self.audit_chain().await?;
+            let result = verify(self.read(), &chain).await?;
+            // The retention may have deleted entries since the ends were read.
+            if result.is_ok() || self.audit_chain().await?.anchor_position == chain.anchor_position {
+                return Ok(result);
+            }
+        }
+    }
+
+    async fn audit_chain(&self) -> Result<audit_chain::Model, DbErr> {
+        let chain = audit_chain::Entity::find_by_id(audit_chain::ID).one(self.read()).await?;
+        chain
+            .ok_or_else(|| custom_error("audit_chain: the row 1 is missing, restore the table from a backup"))
+    }
+
+    /// Returns up to `max` entries after `position`, oldest first.
+    pub async fn audit_entries_after(
+        &self,
+        position: i64,
+        max: u64,
+    ) -> Result<Vec<audit_entry::Model>, DbErr> {
+        entries_after(self.read(), position, max).await
+    }
+
+    /// Returns the position of the newest entry; 0 before the first.
+    pub async fn newest_audit_position(&self) -> Result<i64, DbErr> {
+        Ok(self.audit_chain().await?.position)
+    }
+
+    /// Deletes the oldest entries up to the first one that is not older than `time`, in small transactions. The hash of the
+    /// last deleted entry is stored, so that the rest can be verified.
+    pub async fn delete_audit_entries_before(&self, time: i64) -> Result<u64, DbErr> {
+        let mut deleted = 0;
+        loop {
+            let count = self.write(async move |tx: Tx| delete_before(&tx, time).await).await?;
+            deleted += count;
+            if count < BATCH {
+                return Ok(deleted);
+            }
+        }
+    }
+}
+
+async fn entries_after(
+    connection: &impl ConnectionTrait,
+    position: i64,
+    max: u64,
+) -> Result<Vec<audit_entry::Model>, DbErr> {
+    let find = audit_entry::Entity::find().filter(audit_entry::Column::Position.gt(position));
+    find.order_by_asc(audit_entry::Column::Position).limit(max).all(connection).await
+}
+
+async fn verify(
+    connection: &ReadConnection,
+    chain: &audit_chain::Model,
+) -> Result<Result<Verified, BrokenChain>, DbErr> {
+    let broken = |position, rule| Ok(Err(BrokenChain { position, rule }));
+    let (mut position, mut hash, mut entries) = (chain.anchor_position, chain.anchor_hash.clone(), 0);
+    while position < chain.position {
+        let rows = entries_after(connection, position, BATCH).await?;
+        if rows.is_empty() {
+            return broken(position + 1, MISSING);
+        }
+        for row in rows.into_iter().take_while(|row| row.position <= chain.position) {
+            if row.position != position + 1 {
+                return broken(position + 1, MISSING);
+            }
+            if row.hash != hash_of(&row, &hash) {
+                return broken(row.position, CHANGED);
+            }
+            (position, hash, entries) = (row.position, row.hash, entries + 1);
+        }
+    }
+    // The writer moves the end and inserts the entries in one transaction.
+    let end = entries_after(connection, position, 1).await?;
+    let newest = audit_chain::Entity::find_by_id(audit_chain::ID).one(connection).await?;
+    let is_newer = newest.is_some_and(|newest| newest.position > chain.position);
+    if hash != chain.hash || !end.is_empty() && !is_newer {
+        return broken(position, CUT);
+    }
+    Ok(Ok(Verified { entries, position, hash }))
+}
+
+async fn delete_before(tx: &Tx, time: i64) -> Result<u64, DbErr> {
+    // In the order of positions: an entry with a wrong time, from a clock that was set back, must not delete newer ones.
+    let rows = entries_after(&**tx, 0, BATCH).await?;
+    let expired = rows.into_iter().take_while(|row| row.at < time);
+    let Some(last) = expired.last() else { return Ok(0) };
+    let mut chain = lock(&**tx).await?.into_active_model();
+    chain.anchor_position = Set(last.position);
+    chain.anchor_hash = Set(last.hash);
+    chain.update(&**tx).await?;
+    let delete = audit_entry::Entity::delete_many().filter(audit_entry::Column::Position.lte(last.position));
+    Ok(delete.exec(&**tx).await?.rows_affected)
+}

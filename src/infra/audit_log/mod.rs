@@ -1,0 +1,145 @@
+//! The audit log: an entry for each write, export and authentication decision, in a hash chain.
+//!
+//! A transaction appends its entries immediately before its commit. An acknowledged write therefore has its entries, and a
+//! write that is rolled back has none.
+mod chain;
+mod changes;
+mod failures;
+mod origin;
+
+use sea_orm::DbErr;
+use uuid::Uuid;
+
+use super::db::{Db, Tx};
+use crate::domain::{
+    audit::{AuditAction, AuthFailure},
+    event::EventType,
+};
+
+pub(super) use chain::append;
+pub use chain::{BrokenChain, Verified};
+pub use changes::Changes;
+pub use failures::AuthFailures;
+pub use origin::Origin;
+
+/// Characters of the id of a resource that are stored at most.
+const MAX_ID: usize = 200;
+
+/// An entry that is appended when its transaction commits. Its actor is the [`Origin`] of the task that creates it.
+#[derive(Debug, Clone)]
+pub struct NewEntry {
+    at: i64,
+    action: &'static str,
+    resource: &'static str,
+    resource_id: Option<String>,
+    origin: Origin,
+    reason: Option<AuthFailure>,
+    count: i32,
+    changes: Changes,
+}
+
+impl NewEntry {
+    /// Creates an entry about a resource. An empty id means that the action concerns the whole collection.
+    pub fn new(action: AuditAction, id: impl ToString, at: i64) -> Self {
+        NewEntry::about(action.as_str(), action.resource(), id.to_string(), at)
+    }
+
+    /// Creates the entry of an event. [`Tx::emit`] records it.
+    pub fn of_event(kind: EventType, subject: impl ToString, at: i64) -> Self {
+        NewEntry::about(kind.as_str(), kind.topic().as_str(), subject.to_string(), at)
+    }
+
+    fn about(action: &'static str, resource: &'static str, id: String, at: i64) -> Self {
+        let resource_id = Some(id.chars().take(MAX_ID).collect()).filter(|id: &String| !id.is_empty());
+        let origin = Origin::current();
+        NewEntry {
+            at,
+            action,
+            resource,
+            resource_id,
+            origin,
+            reason: None,
+            count: 1,
+            changes: Changes::default(),
+        }
+    }
+
+    /// Sets the account and the session that act, for requests that sign in.
+    #[must_use]
+    pub fn by_session(mut self, account: Uuid, session: Uuid) -> Self {
+        self.origin.set_session(account, session);
+        self
+    }
+
+    #[must_use]
+    pub fn with_changes(mut self, changes: Changes) -> Self {
+        self.changes = changes;
+        self
+    }
+}
+
+/// The entries of a transaction.
+#[derive(Debug, Default)]
+pub(super) struct PendingEntries {
+    entries: Vec<NewEntry>,
+    /// Changed fields with the id of their resource, until its entry is added.
+    changes: Vec<(String, Changes)>,
+}
+
+impl PendingEntries {
+    /// Adds an entry, with the changed fields that were added for its resource.
+    pub fn push(&mut self, mut entry: NewEntry) {
+        let of_entry = |(id, _): &(String, Changes)| entry.resource_id.as_deref() == Some(&**id);
+        if let Some(at) = self.changes.iter().position(of_entry) {
+            entry.changes = self.changes.swap_remove(at).1;
+        }
+        self.entries.push(entry);
+    }
+
+    /// Adds the entries of a later unit of work.
+    pub fn append(&mut self, mut later: PendingEntries) {
+        self.entries.append(&mut later.entries);
+    }
+
+    /// Removes and returns the entries.
+    pub fn take(&mut self) -> Vec<NewEntry> {
+        std::mem::take(&mut self.entries)
+    }
+}
+
+impl Tx {
+    /// Records an action that emits no event. It is appended to the audit log if the transaction commits.
+    pub fn record(&self, entry: NewEntry) {
+        self.audit().push(entry);
+    }
+
+    /// Adds the changed fields of a resource to the next entry about it: that of [`emit`](Self::emit) or
+    /// [`record`](Self::record).
+    pub fn record_changes(&self, id: impl ToString, changes: Changes) {
+        self.audit().changes.push((id.to_string(), changes));
+    }
+
+    /// Returns whether an action on a resource from an address is stored in the audit log.
+    pub async fn is_recorded(
+        &self,
+        action: AuditAction,
+        id: &str,
+        address: Option<&str>,
+    ) -> Result<bool, DbErr> {
+        chain::is_recorded(&**self, action, id, address).await
+    }
+}
+
+impl Db {
+    /// Records actions that write nothing else.
+    pub async fn record(&self, entries: Vec<NewEntry>) -> Result<(), DbErr> {
+        self.write(async move |tx: Tx| {
+            entries.into_iter().for_each(|entry| tx.record(entry));
+            Ok(())
+        })
+        .await
+    }
+}
+
+#[cfg(test)]
+mod tests;

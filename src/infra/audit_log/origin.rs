@@ -1,0 +1,123 @@
+//! The origin of an action: the caller, the address and the id of a request, or the job or command that runs.
+//!
+//! It belongs to the task. A unit of work that runs on another task or thread gets the origin of the task that started it.
+use std::{
+    future::Future,
+    sync::{Arc, OnceLock},
+};
+
+use entity::audit_entry::ActorKind;
+use tokio::task::futures::TaskLocalFuture;
+use uuid::Uuid;
+
+use crate::domain::principal::{Principal, Via};
+
+tokio::task_local! {
+    static ORIGIN: Origin;
+}
+
+/// Who acts, and from where. Without one, the server itself acts.
+#[derive(Debug, Clone, Default)]
+pub struct Origin(Option<Arc<Source>>);
+
+#[derive(Debug, Clone)]
+struct Source {
+    /// The kind of actor while there is no caller.
+    kind: ActorKind,
+    name: Option<String>,
+    address: Option<String>,
+    request_id: Option<String>,
+    caller: OnceLock<Actor>,
+}
+
+/// The columns of an entry about its actor.
+#[derive(Debug, Clone)]
+pub(super) struct Actor {
+    pub kind: ActorKind,
+    pub account: Option<Uuid>,
+    pub credential: Option<Uuid>,
+}
+
+impl Origin {
+    /// Creates the origin of a request. `address` is the client address, as far as it may be stored.
+    pub fn request(address: Option<String>, id: &str) -> Self {
+        let request_id = Some(id.to_owned());
+        Origin::new(Source { address, request_id, ..Source::new(ActorKind::Anonymous, None) })
+    }
+
+    /// Creates the origin of a job of this kind.
+    pub fn job(kind: &str) -> Self {
+        Origin::new(Source::new(ActorKind::Job, Some(kind)))
+    }
+
+    /// Creates the origin of a command.
+    pub fn cli(command: &str) -> Self {
+        Origin::new(Source::new(ActorKind::Cli, Some(command)))
+    }
+
+    fn new(source: Source) -> Self {
+        Origin(Some(Arc::new(source)))
+    }
+
+    /// Returns the origin of the current task.
+    pub fn current() -> Self {
+        ORIGIN.try_with(Clone::clone).unwrap_or_default()
+    }
+
+    /// Runs a future with this origin.
+    pub fn scope<F: Future>(self, future: F) -> TaskLocalFuture<Origin, F> {
+        ORIGIN.scope(self, future)
+    }
+
+    /// Sets the caller of a request, after its authentication.
+    pub fn set_caller(&self, caller: &Principal) {
+        let (kind, credential) = match &caller.via {
+            Via::Session(id) => (ActorKind::User, Some(*id)),
+            Via::Key { id, .. } => (ActorKind::ApiKey, Some(*id)),
+            Via::Cli => (ActorKind::Cli, None),
+        };
+        if let Some(source) = &self.0 {
+            // The first caller: a request has one.
+            let _ = source.caller.set(Actor { kind, account: Some(caller.user), credential });
+        }
+    }
+
+    /// Replaces the caller in this copy of the origin.
+    pub(super) fn set_session(&mut self, account: Uuid, session: Uuid) {
+        let actor = Actor { kind: ActorKind::User, account: Some(account), credential: Some(session) };
+        let source = self.0.as_deref().cloned().unwrap_or_else(|| Source::new(ActorKind::System, None));
+        *self = Origin::new(Source { caller: OnceLock::from(actor), ..source });
+    }
+
+    /// Returns the address of the client.
+    pub fn address(&self) -> Option<&str> {
+        self.0.as_ref()?.address.as_deref()
+    }
+
+    pub(super) fn request_id(&self) -> Option<&str> {
+        self.0.as_ref()?.request_id.as_deref()
+    }
+
+    pub(super) fn name(&self) -> Option<&str> {
+        self.0.as_ref()?.name.as_deref()
+    }
+
+    pub(super) fn actor(&self) -> Actor {
+        let kind = self.0.as_ref().map_or(ActorKind::System, |source| source.kind);
+        let caller = self.0.as_ref().and_then(|source| source.caller.get().cloned());
+        caller.unwrap_or(Actor { kind, account: None, credential: None })
+    }
+
+    /// Returns the origin of several requests of a client: without a caller and without the id of a request.
+    pub(super) fn without_request(&self) -> Self {
+        let address = self.address().map(str::to_owned);
+        Origin::new(Source { address, ..Source::new(ActorKind::Anonymous, None) })
+    }
+}
+
+impl Source {
+    fn new(kind: ActorKind, name: Option<&str>) -> Self {
+        let (name, address, request_id) = (name.map(str::to_owned), None, None);
+        Source { kind, name, address, request_id, caller: OnceLock::new() }
+    }
+}

@@ -1,0 +1,443 @@
+//! The audit log: entries of writes, exports and authentication decisions, and the hash chain.
+use entity::audit_entry;
+use sea_orm::{ConnectionTrait, EntityTrait, QueryOrder};
+use serde_json::{Value, json};
+use tenon::{
+    config::Config,
+    domain::audit::{AuditAction, AuthFailure},
+    http::{auth::Role, problem::Error},
+    infra::{
+        audit_log::{BrokenChain, NewEntry, Verified},
+        db::Tx,
+    },
+};
+
+use crate::{
+    commands::Sandbox,
+    posts::new,
+    support::{Api, PASSWORD, Response, START},
+};
+
+const MINUTE: i64 = 60_000;
+const DAY: i64 = 24 * 60 * MINUTE;
+
+/// Returns the entries that match a query, oldest first.
+async fn entries(admin: &Api, query: &str) -> Vec<Value> {
+    let mut list = admin.get(&format!("/api/audit?limit=50&{query}")).await.is(200).body["data"].take();
+    let mut entries = std::mem::take(list.as_array_mut().expect("a list"));
+    entries.reverse();
+    entries
+}
+
+/// Returns the entries of the action, oldest first.
+async fn of_action(admin: &Api, action: &str) -> Vec<Value> {
+    entries(admin, &format!("action={action}")).await
+}
+
+fn id_of(response: &Response) -> &str {
+    response.body["id"].as_str().expect("an id")
+}
+
+async fn verify(api: &Api) -> Result<Verified, BrokenChain> {
+    api.app.db.verify_audit_log().await.expect("the entries are read")
+}
+
+/// Changes the database without the service.
+async fn tamper(api: &Api, sql: &'static str) {
+    let changed = api.app.db.write(async move |tx: Tx| tx.execute_unprepared(sql).await.map(|_| ()));
+    changed.await.expect("the statement succeeds");
+}
+
+#[api_test]
+async fn a_write_has_an_entry_with_actor_address_and_request_id() {
+    let api = Api::start().await;
+    let admin = api.sign_in(Role::Admin).await;
+    let editor = api.sign_in(Role::Editor).await.from("203.0.113.77");
+    let me = editor.get("/api/me").await.is(200);
+    let post = editor.header("x-request-id", "req-1").post("/api/posts", new("Joint")).await.is(201);
+    let change = json!({ "title": "Tenon", "slug": "tenon", "content": "Another text" });
+    editor.patch(&format!("/api/posts/{}", id_of(&post)), change).await.is(200);
+    let found = entries(&admin, &format!("resourceId={}", id_of(&post))).await;
+    let actions: Vec<&str> = found.iter().map(|entry| entry["action"].as_str().unwrap()).collect();
+    assert_eq!(actions, ["post.created", "post.published", "post.updated"]);
+    let created = &found[0];
+    assert_eq!(created["resource"], "posts");
+    assert_eq!(created["requestId"], "req-1");
+    assert_eq!(created["address"], "203.0.113.0/24");
+    assert_eq!(created["count"], 1);
+    assert_eq!(
+        created["actor"],
+        json!({ "kind": "user", "account": me.body["id"], "credential": me.body["session"] })
+    );
+    // Texts are recorded by name only.
+    assert_eq!(
+        found[2]["changes"],
+        json!([{ "field": "slug", "from": "joint", "to": "tenon" }, { "field": "title" }, { "field": "content" }])
+    );
+}
+
+#[api_test]
+async fn only_admins_read_the_audit_log() {
+    let api = Api::start().await;
+    for role in [Role::Reader, Role::Author, Role::Editor, Role::Accountant] {
+        api.sign_in(role).await.get("/api/audit").await.is(403);
+    }
+    api.get("/api/audit").await.is(401);
+    let admin = api.sign_in(Role::Admin).await;
+    let key = json!({ "name": "k", "scopes": ["audit:read"] });
+    let key = admin.post("/api/api-keys", key).await.is(201).body["key"].as_str().unwrap().to_owned();
+    api.bearer(&key).get("/api/audit").await.is(200);
+    let list = admin.get("/api/audit").await.is(200);
+    admin.header("if-none-match", list.header("etag")).get("/api/audit").await.is(304);
+}
+
+#[api_test]
+async fn a_rejected_or_rolled_back_write_has_no_entry() {
+    let api = Api::start().await;
+    let admin = api.sign_in(Role::Admin).await;
+    let post = admin.post("/api/posts", new("One")).await.is(201);
+    let path = format!("/api/posts/{}", id_of(&post));
+    let before = api.app.db.newest_audit_position().await.unwrap();
+    admin.header("if-match", "\"stale\"").patch(&path, json!({ "title": "Two" })).await.is(412);
+    admin.patch(&path, json!({ "title": "One" })).await.is(200);
+    let rolled_back = api.app.db.write(async |tx: Tx| {
+        tx.record(NewEntry::new(AuditAction::JobRetried, "x", START));
+        Err::<(), _>(Error::Conflict("rolled back"))
+    });
+    assert!(rolled_back.await.is_err());
+    assert_eq!(api.app.db.newest_audit_position().await.unwrap(), before);
+}
+
+#[api_test]
+async fn filters_by_account_action_resource_and_time_with_a_cursor() {
+    let api = Api::start().await;
+    let admin = api.sign_in(Role::Admin).await;
+    let editor = api.sign_in(Role::Editor).await;
+    let account = editor.get("/api/me").await.is(200).id();
+    for number in 0..5 {
+        api.clock.advance(MINUTE);
+        editor
+            .post("/api/posts", json!({ "title": format!("P {number}"), "content": "0123456789" }))
+            .await
+            .is(201);
+    }
+    let all = format!("account={account}&action=post.created");
+    let found = entries(&admin, &all).await;
+    assert_eq!(found.len(), 5);
+    let (second, fourth) = (found[1]["at"].as_str().unwrap(), found[3]["at"].as_str().unwrap());
+    let between = entries(&admin, &format!("{all}&at[gte]={second}&at[lt]={fourth}")).await;
+    assert_eq!(between, found[1..3]);
+    assert!(entries(&admin, "resourceId=unknown").await.is_empty());
+    let first = admin.get(&format!("/api/audit?limit=2&{all}")).await.is(200).body;
+    assert_eq!(first["data"], json!([found[4], found[3]]));
+    let after = first["pagination"]["nextCursor"].as_str().unwrap();
+    let next = admin.get(&format!("/api/audit?limit=2&{all}&after={after}")).await.is(200).body;
+    assert_eq!(next["data"], json!([found[2], found[1]]));
+    admin.get(&format!("/api/audit?action=post.deleted&after={after}")).await.is(400);
+}
+
+#[api_test]
+async fn records_sign_in_refresh_reuse_and_sign_out() {
+    let api = Api::start().await;
+    let admin = api.sign_in(Role::Admin).await;
+    let email = api.user(Role::Editor, "Ada").await;
+    let login =
+        api.post("/api/auth/login", json!({ "email": email, "password": PASSWORD })).await.is(200).body;
+    let account = &login["user"]["id"];
+    let refresh = async |token: &Value| api.post("/api/auth/refresh", json!({ "refreshToken": token })).await;
+    let next = refresh(&login["refreshToken"]).await.is(200).body;
+    api.clock.advance(MINUTE);
+    refresh(&login["refreshToken"]).await.is(401);
+    refresh(&next["refreshToken"]).await.is(401);
+    let created = of_action(&admin, "session.created").await.pop().unwrap();
+    assert_eq!((&created["actor"]["kind"], &created["actor"]["account"]), (&json!("user"), account));
+    let session = created["resourceId"].clone();
+    assert_eq!(created["actor"]["credential"], session);
+    let refreshed = of_action(&admin, "session.refreshed").await.pop().unwrap();
+    assert_eq!((&refreshed["resourceId"], &refreshed["actor"]["account"]), (&session, account));
+    let reused = of_action(&admin, "session.reused").await.pop().unwrap();
+    assert_eq!((&reused["resourceId"], &reused["actor"]), (&session, &json!({ "kind": "anonymous" })));
+    let failed = of_action(&admin, "auth.failed").await;
+    assert_eq!(failed.len(), 1, "the reuse has an entry of its own: {failed:?}");
+    assert_eq!((&failed[0]["reason"], &failed[0]["resourceId"]), (&json!("revoked"), account));
+    let editor = api.sign_in(Role::Editor).await;
+    editor.post_empty("/api/auth/logout").await.is(204);
+    assert_eq!(of_action(&admin, "session.revoked").await.len(), 1);
+}
+
+#[api_test]
+async fn records_the_reason_of_each_failed_authentication() {
+    let api = Api::with(&[("rate_limits", "on")]).await;
+    let email = api.user(Role::Reader, "Reader").await;
+    let admin = api.sign_in(Role::Admin).await;
+    let login = async |api: &Api, email: &str| {
+        api.post("/api/auth/login", json!({ "email": email, "password": "wrong horse" })).await.status
+    };
+    assert_eq!(login(&api, &email).await, 401);
+    assert_eq!(login(&api, "nobody@acme.test").await, 401);
+    for _ in 0..4 {
+        assert_eq!(login(&api, &email).await, 401);
+    }
+    assert_eq!(login(&api, &email).await, 429);
+    api.bearer("nonsense").get("/api/me").await.is(401);
+    api.bearer(&format!("tenon_{}", "0".repeat(20))).get("/api/me").await.is(401);
+    let key = json!({ "name": "k", "scopes": ["posts:read"] });
+    let key = admin.post("/api/api-keys", key).await.is(201).body["key"].as_str().unwrap().to_owned();
+    let last = if key.ends_with('A') { "E" } else { "A" };
+    api.bearer(&format!("{}{last}", &key[..key.len() - 1])).get("/api/me").await.is(401);
+    let failed = of_action(&admin, "auth.failed").await;
+    let reasons: Vec<&str> = failed.iter().map(|entry| entry["reason"].as_str().unwrap()).collect();
+    assert_eq!(
+        reasons,
+        ["wrong-password", "unknown-account", "rate-limited", "malformed", "wrong-secret"],
+        "the repetitions are counted"
+    );
+    let account = admin.get(&format!("/api/users?q={email}")).await.is(200).body["data"][0]["id"].clone();
+    assert_eq!(failed[0]["resourceId"], account);
+    assert!(failed[1].get("resourceId").is_none());
+    let text = json!(failed).to_string();
+    assert!(!text.contains("nobody") && !text.contains("wrong horse"), "{text}");
+    // The entry of the repetitions follows after the minute.
+    api.app.audit.flush_failures(false).await;
+    assert_eq!(of_action(&admin, "auth.failed").await.len(), 5);
+    api.clock.advance(MINUTE);
+    api.app.audit.flush_failures(false).await;
+    let repeated = of_action(&admin, "auth.failed").await.split_off(5);
+    let counts: Vec<_> = repeated.iter().map(|entry| (&entry["reason"], &entry["count"])).collect();
+    assert!(counts.contains(&(&json!("wrong-password"), &json!(4))), "{counts:?}");
+}
+
+#[api_test]
+async fn failed_authentications_are_bounded() {
+    let api = Api::start().await;
+    let admin = api.sign_in(Role::Admin).await;
+    let before = api.app.db.newest_audit_position().await.unwrap();
+    for number in 0..1_000 {
+        let client = api.bearer("nonsense").from(&format!("10.{}.{}.1", number / 250, number % 250));
+        client.get("/api/me").await.is(401);
+    }
+    api.clock.advance(MINUTE);
+    api.app.audit.flush_failures(false).await;
+    let written = api.app.db.newest_audit_position().await.unwrap() - before;
+    assert_eq!(written, 65, "64 separate failures, and one entry for all others");
+    let last = of_action(&admin, "auth.failed").await.pop().unwrap();
+    assert_eq!((&last["reason"], &last["count"]), (&json!("other"), &json!(936)));
+}
+
+#[api_test]
+async fn records_the_life_of_an_api_key_with_each_new_address() {
+    let api = Api::start().await;
+    let admin = api.sign_in(Role::Admin).await;
+    let key = json!({ "name": "k", "scopes": ["posts:read"] });
+    let issued = admin.post("/api/api-keys", key).await.is(201);
+    let (id, secret) = (issued.id(), issued.body["key"].as_str().unwrap().to_owned());
+    let client = api.bearer(&secret);
+    // The second response is from the cache, also for the second address.
+    for address in
+        ["203.0.113.1", "203.0.113.1", "203.0.113.2", "198.51.100.1", "203.0.113.1", "198.51.100.1"]
+    {
+        client.from(address).get("/api/posts").await.is(200);
+    }
+    // Another process has no entries in memory.
+    api.second_instance().await.bearer(&secret).from("203.0.113.1").get("/api/posts").await.is(200);
+    admin.post_empty(&format!("/api/api-keys/{id}/rotate")).await.is(200);
+    admin.delete(&format!("/api/api-keys/{id}")).await.is(204);
+    let found = entries(&admin, &format!("resourceId={id}")).await;
+    let actions: Vec<_> =
+        found.iter().map(|entry| (entry["action"].as_str().unwrap(), entry["address"].as_str())).collect();
+    let (one, two) = (Some("203.0.113.0/24"), Some("198.51.100.0/24"));
+    assert_eq!(
+        actions,
+        [
+            ("key.created", None),
+            ("key.used", one),
+            ("key.used", two),
+            ("key.rotated", None),
+            ("key.deleted", None)
+        ]
+    );
+    assert_eq!(found[1]["actor"]["kind"], "api-key");
+    assert_eq!(found[1]["actor"]["credential"], id);
+    assert_eq!(found[0]["changes"][0], json!({ "field": "scopes", "to": "posts:read" }));
+    assert!(!json!(found).to_string().contains(&secret[6..]));
+}
+
+#[api_test]
+async fn records_role_changes_and_their_consequences() {
+    let api = Api::start().await;
+    let admin = api.sign_in(Role::Admin).await;
+    let reader = api.sign_in(Role::Reader).await.get("/api/me").await.is(200).id();
+    admin
+        .patch(&format!("/api/users/{reader}"), json!({ "role": "editor", "password": "another passphrase" }))
+        .await
+        .is(200);
+    let found = entries(&admin, &format!("resourceId={reader}")).await;
+    let updated = found.iter().find(|entry| entry["action"] == "user.updated").unwrap();
+    assert_eq!(
+        updated["changes"],
+        json!([{ "field": "role", "from": "reader", "to": "editor" }, { "field": "password" }])
+    );
+    assert!(found.iter().any(|entry| entry["action"] == "sessions.revoked"), "{found:?}");
+    assert!(!json!(found).to_string().contains("argon2"));
+}
+
+#[api_test]
+async fn records_exports() {
+    let api = Api::start().await;
+    let admin = api.sign_in(Role::Admin).await;
+    admin.get("/api/v2/invoice-exports/en-us/csv").await.is(200);
+    admin.get("/api/redirect-files/csv").await.is(200);
+    for action in ["invoices.exported", "redirects.exported"] {
+        let found = of_action(&admin, action).await;
+        assert_eq!(found.len(), 1, "{action}");
+        assert_eq!(found[0]["actor"]["kind"], "user");
+    }
+}
+
+#[api_test]
+async fn records_changed_settings_without_secrets() {
+    let api = Api::start().await;
+    let admin = api.sign_in(Role::Admin).await;
+    let start = async |flags: &[(&'static str, &str)]| {
+        let flags: Vec<_> = flags.iter().map(|(name, value)| (*name, Some((*value).to_owned()))).collect();
+        let config = Config::read(&flags).expect("the settings are valid");
+        api.app.audit.record_settings(&config).await.expect("the settings are stored");
+    };
+    let secret = |letter: &str| letter.repeat(32);
+    let (one, two) = (secret("a"), secret("b"));
+    start(&[("webhooks_stripe_secrets", &one)]).await;
+    start(&[("webhooks_stripe_secrets", &one)]).await;
+    assert!(of_action(&admin, "settings.changed").await.is_empty(), "the first start, and an equal one");
+    start(&[("webhooks_stripe_secrets", &two), ("registration", "on"), ("seller_name", "Acme")]).await;
+    let found = of_action(&admin, "settings.changed").await;
+    assert_eq!(
+        found[0]["changes"],
+        json!([
+            { "field": "registration", "from": "false", "to": "true" },
+            { "field": "seller_name", "to": "\"Acme\"" },
+            { "field": "webhooks_stripe_secrets" },
+        ])
+    );
+    assert_eq!(found[0]["actor"], json!({ "kind": "system" }));
+    let rows = entity::audit_setting::Entity::find().all(api.app.db.read()).await.unwrap();
+    assert!(rows.iter().all(|row| !row.value.contains(&two)), "{rows:?}");
+}
+
+#[api_test]
+async fn verifies_the_chain_and_names_the_first_broken_entry() {
+    let statements = [
+        ("UPDATE audit_entries SET action = 'post.deleted' WHERE position = 3", 3),
+        ("UPDATE audit_entries SET address = '192.0.2.1' WHERE position = 2", 2),
+        ("UPDATE audit_entries SET count = 2 WHERE position = 1", 1),
+        ("UPDATE audit_entries SET changes = '[{}]' WHERE position = 4", 4),
+        ("DELETE FROM audit_entries WHERE position = 1", 1),
+        ("DELETE FROM audit_entries WHERE position = 3", 3),
+        ("DELETE FROM audit_entries WHERE position >= 4", 4),
+        ("UPDATE audit_entries SET position = 40 WHERE position = 2", 2),
+    ];
+    for (sql, position) in statements {
+        let api = Api::start().await;
+        let admin = api.sign_in(Role::Admin).await;
+        for title in ["One", "Two"] {
+            admin.post("/api/posts", new(title)).await.is(201);
+        }
+        let verified = verify(&api).await.expect("the chain is complete");
+        let newest = api.app.db.newest_audit_position().await.unwrap();
+        assert_eq!((verified.entries, verified.position), (newest as u64, newest));
+        assert_eq!(verified.hash.len(), 64);
+        tamper(&api, sql).await;
+        assert_eq!(verify(&api).await.expect_err(sql).position, position, "{sql}");
+    }
+}
+
+#[api_test]
+async fn concurrent_writes_form_one_chain() {
+    let api = Api::start().await;
+    let editor = api.sign_in(Role::Editor).await;
+    let other = api.other_process().await.with_credentials_of(&editor);
+    let writes = (0..40).map(|number| {
+        let client = if number % 2 == 0 { editor.clone() } else { other.clone() };
+        async move { client.post("/api/posts", new(&format!("Number {number}"))).await.is(201) }
+    });
+    futures_util::future::join_all(writes).await;
+    let verified = verify(&api).await.expect("the chain is complete");
+    assert!(verified.entries >= 80, "{verified:?}");
+}
+
+#[api_test]
+async fn the_retention_deletes_from_the_front_and_keeps_the_chain_verifiable() {
+    let api = Api::with(&[("audit_retention_days", "30")]).await;
+    let admin = api.sign_in(Role::Admin).await;
+    admin.post("/api/posts", new("Old")).await.is(201);
+    let old = api.app.db.newest_audit_position().await.unwrap();
+    api.clock.advance(20 * DAY);
+    let login = api.sign_in(Role::Admin).await;
+    login.post("/api/posts", new("New")).await.is(201);
+    api.clock.advance(10 * DAY + 1);
+    api.app.audit.delete_expired().await.unwrap();
+    let rows = audit_entry::Entity::find().order_by_asc(audit_entry::Column::Position);
+    let rows = rows.all(api.app.db.read()).await.unwrap();
+    assert_eq!(rows[0].position, old + 1);
+    let verified = verify(&api).await.expect("the chain is complete");
+    assert_eq!(verified.entries, rows.len() as u64);
+    tamper(&api, "UPDATE audit_chain SET anchor_hash = hash").await;
+    assert_eq!(verify(&api).await.unwrap_err().position, old + 1);
+    // Also without any entry.
+    tamper(&api, "UPDATE audit_entries SET at = 0").await;
+    api.app.audit.delete_expired().await.unwrap();
+    assert_eq!(verify(&api).await.expect("an empty log is complete").entries, 0);
+}
+
+#[api_test]
+async fn writes_json_lines_that_continue_after_a_crash() {
+    let sandbox = Sandbox::new();
+    let file = sandbox.0.join("audit.jsonl").display().to_string();
+    let api = Api::with(&[("audit_output", &file)]).await;
+    let admin = api.sign_in(Role::Admin).await;
+    let mut lines = api.app.audit.open_output().await.unwrap().expect("an output");
+    api.app.audit.write_lines(&mut lines).await.unwrap();
+    admin.post("/api/posts", new("One")).await.is(201);
+    api.app.audit.write_lines(&mut lines).await.unwrap();
+    drop(lines);
+    // A crash in the middle of a line.
+    let text = std::fs::read_to_string(&file).unwrap();
+    std::fs::write(&file, &text[..text.len() - 20]).unwrap();
+    admin.post("/api/posts", new("Two")).await.is(201);
+    let mut lines = api.app.audit.open_output().await.unwrap().expect("an output");
+    api.app.audit.write_lines(&mut lines).await.unwrap();
+    let text = std::fs::read_to_string(&file).unwrap();
+    assert!(text.ends_with('\n'));
+    let written: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+    assert_eq!(written, entries(&admin, "").await);
+}
+
+#[api_test]
+async fn commands_record_themselves_and_verify_exits_with_1() {
+    let sandbox = Sandbox::new();
+    let create = ["user", "create", "--name", "Ada", "--password-stdin", "--email", "ada@acme.test"];
+    sandbox.run(&[], PASSWORD, &create);
+    let verified = sandbox.tenon(&["audit", "verify"]);
+    assert!(verified.stdout.contains(" entries verified; position "), "{verified:?}");
+    let url = format!("sqlite://{}", sandbox.0.join("data/tenon.db").display());
+    let db = tenon::infra::db::Db::open(&url).await.unwrap();
+    let rows = audit_entry::Entity::find().all(db.read()).await.unwrap();
+    let created = rows.iter().find(|row| row.action == "user.created").expect("an entry");
+    assert_eq!((created.actor, created.actor_name.as_deref()), (audit_entry::ActorKind::Cli, Some("user")));
+    let change = db.write(async |tx: Tx| {
+        tx.execute_unprepared("UPDATE audit_entries SET account = NULL, actor = 'user'").await.map(|_| ())
+    });
+    change.await.unwrap();
+    db.close().await.unwrap();
+    let broken = sandbox.tenon(&["audit", "verify"]);
+    assert_eq!(broken.code(), Some(1));
+    assert!(broken.stderr().contains("audit entry 1: its hash does not match"), "{broken:?}");
+}
+
+#[api_test]
+async fn the_documentation_lists_every_action_and_reason() {
+    let page = include_str!("../../docs/audit.md");
+    let actions = AuditAction::ALL.iter().map(|action| action.as_str());
+    for name in actions.chain(AuthFailure::ALL.iter().map(|reason| reason.as_str())) {
+        assert!(page.contains(&format!("`{name}`")), "docs/audit.md does not list {name}");
+    }
+}

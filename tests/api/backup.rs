@@ -1,0 +1,564 @@
+//! `tenon backup`, `tenon restore` and `tenon doctor`, and backups of a running service.
+use std::{
+    fs::{self, File},
+    os::unix::fs::PermissionsExt,
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use entity::{channel, media, post, session, signing_key, tag};
+use sea_orm::{ConnectionTrait, EntityTrait};
+use serde_json::json;
+use tenon::{
+    backup::{Backups, restore, scheduled_backups},
+    config::{BackupMedia, Config},
+    http::auth::Role,
+    infra::{
+        db::Db,
+        dump::{check_sqlite, lock_exclusively},
+        work_folder::WorkFolder,
+    },
+    worker,
+};
+use tokio::runtime::Runtime;
+
+use crate::{
+    commands::{Output, Sandbox},
+    media::files,
+    multipart::{png, upload},
+    support::{Api, PASSWORD, SECRET_KEY},
+};
+
+/// Creates an account, an API key, and a post with an image. Returns the key.
+fn fill(sandbox: &Sandbox) -> String {
+    let arguments = [
+        "user",
+        "create",
+        "--email",
+        "ada@acme.test",
+        "--name",
+        "Ada",
+        "--password-stdin",
+        "--role",
+        "admin",
+    ];
+    sandbox.run(&[], PASSWORD, &arguments).succeeds();
+    let key = ["api-key", "create", "--name", "ci", "--scopes", "posts:read"];
+    let key = sandbox.tenon(&key).succeeds().stdout;
+    let site = sandbox.0.join("site");
+    fs::create_dir_all(&site).expect("a folder");
+    fs::write(site.join("a.md"), "+++\ntitle = \"Oak\"\n+++\n![An oak](oak.png)\n").expect("a file");
+    fs::write(site.join("oak.png"), png(8, 6, 1)).expect("a file");
+    sandbox.tenon(&["import", "markdown", &site.display().to_string()]).succeeds();
+    key.trim().to_owned()
+}
+
+/// Makes a backup, and returns its file.
+fn back_up(sandbox: &Sandbox, options: &[&str]) -> PathBuf {
+    let file = sandbox.0.join("backup.tar");
+    let path = file.display().to_string();
+    sandbox.tenon(&[&["backup", &path], options].concat()).succeeds();
+    file
+}
+
+/// Restores a backup into another sandbox.
+fn restore_into(sandbox: &Sandbox, backup: &Path, options: &[&str]) -> Output {
+    sandbox.tenon(&[&["restore", &backup.display().to_string()], options].concat())
+}
+
+/// Creates a data folder that contains only the secret key of another one.
+fn with_key_of(other: &Sandbox) -> Sandbox {
+    let sandbox = Sandbox::new();
+    fs::create_dir_all(sandbox.0.join("data")).expect("a folder");
+    fs::copy(other.0.join("data/secret.key"), sandbox.0.join("data/secret.key")).expect("a key");
+    sandbox
+}
+
+fn url(sandbox: &Sandbox) -> String {
+    format!("sqlite://{}", sandbox.0.join("data/tenon.db").display())
+}
+
+/// Runs a query on the database of a sandbox.
+fn query<T>(sandbox: &Sandbox, query: impl AsyncFn(&Db) -> T) -> T {
+    Runtime::new().expect("a runtime").block_on(async {
+        let db = Db::open(&url(sandbox)).await.expect("the database opens");
+        let result = query(&db).await;
+        db.close().await.expect("the database closes");
+        result
+    })
+}
+
+/// Runs statements on the database of a sandbox.
+fn execute(sandbox: &Sandbox, sql: &'static str) {
+    query(sandbox, async |db: &Db| {
+        let run = async move |tx: tenon::infra::db::Tx| tx.execute_unprepared(sql).await;
+        db.write(run).await.expect("the statement succeeds");
+    });
+}
+
+/// Returns the paths and contents of all files of a folder.
+fn contents(folder: &Path) -> Vec<(PathBuf, Vec<u8>)> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).into_iter().flatten() {
+        let path = entry.expect("an entry").path();
+        match path.is_dir() {
+            true => found.extend(contents(&path)),
+            false => found.push((path.clone(), fs::read(&path).expect("a file"))),
+        }
+    }
+    found.sort();
+    found
+}
+
+#[api_test]
+fn a_restored_backup_has_all_data_but_no_sessions_and_another_signing_key() {
+    let sandbox = Sandbox::new();
+    let key = fill(&sandbox);
+    let key_ids = async |db: &Db| {
+        let rows = signing_key::Entity::find().all(db.read()).await.expect("rows");
+        rows.into_iter().map(|row| row.kid).collect::<Vec<_>>()
+    };
+    let signing_key = query(&sandbox, key_ids);
+    let user = "INSERT INTO sessions (id, user_id, family_hash, refresh_hash, created_at, last_used_at, expires_at) \
+                SELECT id, id, 'f', 'r', 0, 0, 9999999999999 FROM users WHERE email IS NOT NULL";
+    execute(&sandbox, user);
+    let backup = back_up(&sandbox, &[]);
+    assert_eq!(fs::metadata(&backup).expect("a file").permissions().mode() & 0o777, 0o600);
+
+    let other = with_key_of(&sandbox);
+    let report = restore_into(&other, &backup, &[]).succeeds().stdout;
+    for line in [
+        "images: 1 stored, 0 unchanged",
+        "ended 1 sessions and replaced the signing key",
+        "accounts came back with their passwords",
+        "admin ada@acme.test (active)",
+        "\"ci\" of ada@acme.test: posts:read, expires never",
+    ] {
+        assert!(report.contains(line), "{line}: {report}");
+    }
+    assert!(!report.contains(&key));
+    let sessions = async |db: &Db| session::Entity::find().all(db.read()).await.expect("rows").len();
+    assert_eq!((query(&sandbox, sessions), query(&other, sessions)), (1, 0));
+    let restored_key = query(&other, key_ids);
+    assert!(restored_key.len() == 1 && restored_key != signing_key, "{restored_key:?}");
+    let posts = async |db: &Db| post::Entity::find().all(db.read()).await.expect("rows");
+    assert_eq!(query(&other, posts), query(&sandbox, posts));
+    let image = |sandbox: &Sandbox| {
+        let media = sandbox.0.join("data/media");
+        let originals = contents(&media).into_iter().filter(|(path, _)| path.ends_with("original.png"));
+        originals.map(|(_, bytes)| bytes).collect::<Vec<_>>()
+    };
+    assert!(image(&sandbox).len() == 1 && image(&sandbox) == image(&other));
+    let mode = fs::metadata(other.0.join("data/tenon.db")).expect("a file").permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+    other.tenon(&["doctor"]).succeeds();
+    assert!(
+        !fs::read_dir(other.0.join("data")).expect("a folder").any(|entry| {
+            entry.expect("an entry").file_name().to_string_lossy().starts_with(".tenon-work")
+        })
+    );
+}
+
+#[api_test]
+fn a_backup_on_standard_output_is_a_tar_file_without_the_secret_key() {
+    let sandbox = Sandbox::new();
+    fill(&sandbox);
+    let file = sandbox.0.join("stdout.tar");
+    let data = sandbox.0.join("data").display().to_string();
+    let status = Command::new(env!("CARGO_BIN_EXE_tenon"))
+        .args(["backup", "-", "--data-dir", &data])
+        .stdout(File::create(&file).expect("a file"))
+        .stderr(Stdio::null())
+        .status();
+    assert!(status.expect("the command runs").success());
+    let bytes = fs::read(&file).expect("a backup");
+    let key = fs::read_to_string(sandbox.0.join("data/secret.key")).expect("a key");
+    let found = bytes.windows(key.trim().len()).any(|part| part == key.trim().as_bytes());
+    assert!(!found && &bytes[257..262] == b"ustar");
+    restore_into(&with_key_of(&sandbox), &file, &[]).succeeds();
+}
+
+#[api_test]
+fn a_backup_with_a_list_of_images_restores_without_their_bytes() {
+    let sandbox = Sandbox::new();
+    fill(&sandbox);
+    let backup = back_up(&sandbox, &["--media", "list"]);
+    let other = with_key_of(&sandbox);
+    let restored = restore_into(&other, &backup, &[]).succeeds();
+    let warning = "the bytes of 1 images are not in the storage of images";
+    assert!(restored.stderr.contains(warning), "{restored:?}");
+    assert_eq!(files(&other.0.join("data/media")), 0);
+    let checked = other.tenon(&["doctor"]);
+    assert!(checked.stdout.contains("failed  images: the bytes of 1 images are missing"), "{checked:?}");
+    checked.fails(1, "1 checks failed");
+}
+
+#[api_test]
+fn a_damaged_backup_changes_nothing() {
+    let sandbox = Sandbox::new();
+    fill(&sandbox);
+    let backup = back_up(&sandbox, &[]);
+    let bytes = fs::read(&backup).expect("a backup");
+    let target = with_key_of(&sandbox);
+    let before = contents(&target.0.join("data"));
+    let damaged = sandbox.0.join("damaged.tar");
+    // In the description, the database, an image, and the list of hashes.
+    let image = bytes.windows(6).rposition(|part| part == b"media/").expect("the list of hashes") - 64;
+    for position in [600, 1600, bytes.len() / 2, image] {
+        let mut changed = bytes.clone();
+        changed[position] ^= 0x10;
+        fs::write(&damaged, changed).expect("written");
+        restore_into(&target, &damaged, &[]).fails(1, "damaged");
+        assert_eq!(contents(&target.0.join("data")), before, "{position}");
+    }
+    for length in [0, 700, bytes.len() / 2, bytes.len() - 1600] {
+        fs::write(&damaged, &bytes[..length]).expect("written");
+        restore_into(&target, &damaged, &[]).fails(1, "damaged.tar: it is");
+        assert_eq!(contents(&target.0.join("data")), before, "{length}");
+    }
+}
+
+#[api_test]
+fn a_restore_requires_the_secret_key_of_the_backup() {
+    let sandbox = Sandbox::new();
+    fill(&sandbox);
+    let backup = back_up(&sandbox, &[]);
+    let other = Sandbox::new();
+    restore_into(&other, &backup, &[]).fails(1, "are sealed with the secret key");
+    assert!(!other.0.join("data").exists());
+    let wrong = [("TENON_SECRET_KEY", SECRET_KEY)];
+    let path = backup.display().to_string();
+    other.run(&wrong, "", &["restore", &path]).fails(1, "the configured keys are");
+    assert!(!other.0.join("data").exists());
+    let key = fs::read_to_string(sandbox.0.join("data/secret.key")).expect("a key");
+    other.run(&[("TENON_SECRET_KEY", key.trim())], "", &["restore", &path]).succeeds();
+}
+
+#[api_test]
+fn a_restore_rejects_a_folder_in_use_and_keeps_the_replaced_database() {
+    let sandbox = Sandbox::new();
+    fill(&sandbox);
+    let backup = back_up(&sandbox, &[]);
+    execute(
+        &sandbox,
+        "INSERT INTO tags (id, name, slug, listed_without_posts, version, created_at, updated_at) \
+                       SELECT id, 'later', 'later', 1, 1, 0, 0 FROM users WHERE email IS NOT NULL",
+    );
+    restore_into(&sandbox, &backup, &[]).fails(1, "add --replace to replace it");
+    query(&sandbox, async |_: &Db| {
+        // The other process has the database open.
+        restore_into(&sandbox, &backup, &["--replace"]).fails(1, "is in use: stop the service");
+    });
+    let tags = async |db: &Db| tag::Entity::find().all(db.read()).await.expect("rows").len();
+    assert_eq!(query(&sandbox, tags), 1, "nothing was restored");
+    let report = restore_into(&sandbox, &backup, &["--replace"]).succeeds().stdout;
+    assert!(
+        report.contains("the previous database is in ") && report.contains("0 stored, 1 unchanged"),
+        "{report}"
+    );
+    assert_eq!(query(&sandbox, tags), 0);
+    let kept = contents(&sandbox.0.join("data")).into_iter().map(|(path, _)| path);
+    let kept =
+        kept.filter(|path| path.to_string_lossy().contains("before-restore") && path.ends_with("tenon.db"));
+    let kept: Vec<_> = kept.collect();
+    assert_eq!(kept.len(), 1, "{kept:?}");
+    let lock = lock_exclusively(&kept[0]).expect("a database");
+    assert!(lock.is_some(), "the replaced database can be opened");
+}
+
+#[api_test]
+fn a_killed_backup_leaves_the_previous_one() {
+    let sandbox = Sandbox::new();
+    fill(&sandbox);
+    let file = back_up(&sandbox, &[]);
+    let (folder, temp) = (sandbox.0.clone(), sandbox.0.join("tmp"));
+    let work_folders = || {
+        let entries =
+            fs::read_dir(&folder).expect("a folder").map(|entry| entry.expect("an entry").file_name());
+        entries.filter(|name| name.to_string_lossy().starts_with(".tenon-work")).count()
+    };
+    for _ in 0..5 {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_tenon"))
+            .args(["backup", &file.display().to_string(), "--data-dir"])
+            .arg(sandbox.0.join("data"))
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("the command starts");
+        // Killed as soon as it writes, or after it has exited.
+        while work_folders() == 0 && child.try_wait().expect("a status").is_none() {}
+        child.kill().expect("killed");
+        child.wait().expect("a status");
+        let work = WorkFolder::create(&temp).expect("a folder");
+        restore::verify(&file, &work).unwrap_or_else(|error| panic!("{error}"));
+    }
+    back_up(&sandbox, &[]);
+    assert_eq!(work_folders(), 0, "the files of killed backups are deleted");
+}
+
+#[api_test]
+fn a_backup_of_nothing_creates_no_files() {
+    let sandbox = Sandbox::new();
+    sandbox.tenon(&["backup", "backup.tar"]).fails(1, "cannot back up");
+    assert!(!sandbox.0.join("data").exists() && !sandbox.0.join("backup.tar").exists());
+    fill(&sandbox);
+    fs::create_dir(sandbox.0.join("folder")).expect("a folder");
+    sandbox.tenon(&["backup", "folder"]).fails(1, "folder: exists and is not a file");
+    sandbox.tenon(&["backup", "backup.tar", "--media", "none"]).fails(2, "include");
+}
+
+/// Creates the service of backups for the database of a test.
+fn backups(api: &Api, settings: &[(&'static str, &str)]) -> (Backups, Config) {
+    let mut flags: Vec<_> = settings.iter().map(|(name, value)| (*name, Some((*value).to_owned()))).collect();
+    flags.push(("database_url", Some(api.database_url.clone())));
+    flags.push(("media_dir", Some(api.media.display().to_string())));
+    let config = Config::read(&flags).expect("the settings are valid");
+    let media = config.media_store().expect("a storage");
+    (Backups::new(api.app.db.clone(), api.clock.clone(), media, &config), config)
+}
+
+#[api_test(worker_threads = 4)]
+async fn a_backup_under_writes_contains_every_write_acknowledged_before_its_start() {
+    let api = Api::start().await;
+    if !api.database_url.starts_with("sqlite") {
+        return;
+    }
+    let sandbox = Sandbox::new();
+    let (backups, _) = backups(&api, &[]);
+    let editor = api.sign_in(Role::Editor).await;
+    let (stop, acknowledged) =
+        (Arc::new(AtomicBool::new(false)), Arc::new(std::sync::Mutex::new(Vec::new())));
+    let writers: Vec<_> = (0..4)
+        .map(|writer| {
+            let (editor, stop, acknowledged) = (editor.clone(), stop.clone(), acknowledged.clone());
+            tokio::spawn(async move {
+                for number in 0.. {
+                    let name = format!("channel {writer} {number}");
+                    editor.post("/api/channels", json!({ "name": name, "audience": "public" })).await.is(201);
+                    acknowledged.lock().expect("not poisoned").push(name);
+                    if stop.load(Ordering::Relaxed) {
+                        return;
+                    }
+                }
+            })
+        })
+        .collect();
+    for round in 0..3 {
+        let enough =
+            async || (acknowledged.lock().expect("not poisoned").len() > 40 * (round + 1)).then_some(());
+        crate::support::poll_until("writes", enough).await;
+        let before = acknowledged.lock().expect("not poisoned").clone();
+        let file = sandbox.0.join(format!("{round}.tar"));
+        backups.write_file(&file, BackupMedia::Include).await.expect("a backup");
+        let work = WorkFolder::create(&sandbox.0).expect("a folder");
+        let database = work.file("restored.db");
+        let verified = restore::verify(&file, &work).unwrap_or_else(|error| panic!("{error}"));
+        verified.extract_database(&database).expect("extracted");
+        assert_eq!(check_sqlite(&database).await.expect("checked"), Vec::<String>::new());
+        let db = Db::open(&format!("sqlite://{}", database.display())).await.expect("the database opens");
+        let rows = channel::Entity::find().all(db.read()).await.expect("rows");
+        let names: std::collections::BTreeSet<String> = rows.into_iter().map(|row| row.name).collect();
+        let missing: Vec<_> = before.iter().filter(|name| !names.contains(*name)).collect();
+        assert!(missing.is_empty(), "{missing:?} of {}", before.len());
+        db.close().await.expect("closed");
+    }
+    stop.store(true, Ordering::Relaxed);
+    for writer in writers {
+        writer.await.expect("the writes succeed");
+    }
+}
+
+#[api_test]
+async fn a_backup_reports_images_without_their_bytes() {
+    let api = Api::start().await;
+    let author = api.sign_in(Role::Author).await;
+    for seed in [1, 2, 3] {
+        upload(&author, &[("file", Some("joint.png"), &png(8, 6, seed))]).await.is(201);
+    }
+    let rows = media::Entity::find().all(api.app.db.read()).await.expect("rows");
+    let original = |row: &media::Model| {
+        let stem = row.key.split('.').next().expect("a stem");
+        api.media.join(&stem[..2]).join(stem).join("original.png")
+    };
+    fs::remove_file(original(&rows[0])).expect("deleted");
+    fs::write(original(&rows[1]), "changed").expect("written");
+    let sandbox = Sandbox::new();
+    let (backups, _) = backups(&api, &[]);
+    let summary = backups.write_file(&sandbox.0.join("a.tar"), BackupMedia::Include).await.expect("a backup");
+    assert_eq!((summary.images, summary.damaged_images), (2, 2));
+    let mut expected = vec![rows[0].key.clone(), rows[1].key.clone()];
+    expected.sort();
+    assert_eq!(summary.damaged_examples, expected);
+}
+
+#[api_test]
+async fn scheduled_backups_are_retained_up_to_the_limit() {
+    let sandbox = Sandbox::new();
+    let folder = sandbox.0.join("backups");
+    let path = folder.display().to_string();
+    let settings = [("backup_schedule", "6h"), ("backup_keep", "2"), ("backup_dir", path.as_str())];
+    let api = Api::start().await;
+    let (backups, config) = backups(&api, &settings);
+    fs::create_dir(&folder).expect("a folder");
+    for other in ["tenon-notes.tar", "notes.txt"] {
+        fs::write(folder.join(other), "kept").expect("a file");
+    }
+    let mut names = Vec::new();
+    for _ in 0..4 {
+        names.push(backups.run_scheduled().await.expect("a backup").expect("a name"));
+        api.clock.advance(6 * 3_600_000);
+    }
+    names.reverse();
+    assert_eq!(names[3], "tenon-2026-11-21t090000z.tar");
+    let store = config.backup_store().expect("a storage");
+    assert_eq!(scheduled_backups(&store).await.expect("listed"), names[..2]);
+    assert_eq!(fs::read_dir(&folder).expect("a folder").count(), 4, "other files are kept");
+    let work = WorkFolder::create(&sandbox.0).expect("a folder");
+    for name in &names[..2] {
+        restore::verify(&folder.join(name), &work).map(drop).unwrap_or_else(|error| panic!("{error}"));
+        fs::remove_file(work.file("manifest")).expect("deleted");
+    }
+}
+
+#[api_test]
+async fn the_schedule_of_backups_follows_its_setting() {
+    let off = Api::start().await;
+    let scheduled = async |api: &Api| {
+        worker::schedule::ensure_scheduled(&api.app).await.expect("the schedules are stored");
+        let admin = api.sign_in(Role::Admin).await;
+        let jobs = admin.get("/api/jobs?kind=service.backup").await.is(200).body;
+        jobs["data"].as_array().expect("jobs").iter().map(|job| job["runAt"].clone()).collect::<Vec<_>>()
+    };
+    assert!(scheduled(&off).await.is_empty());
+    let on = Api::with(&[("backup_schedule", "6h")]).await;
+    assert_eq!(scheduled(&on).await, ["2026-11-21T09:00:00.000Z"]);
+    on.clock.advance(-7 * 3_600_000);
+    assert_eq!(scheduled(&on).await, ["2026-11-21T08:00:00.000Z"], "at most one interval from now");
+}
+
+#[api_test]
+fn doctor_names_each_problem_and_changes_nothing() {
+    let sandbox = Sandbox::new();
+    sandbox.tenon(&["doctor"]).fails(1, "checks failed");
+    assert!(!sandbox.0.join("data").exists());
+    fill(&sandbox);
+    let healthy = sandbox.tenon(&["doctor"]).succeeds().stdout;
+    assert_eq!(healthy.lines().filter(|line| !line.starts_with("ok ")).count(), 0, "{healthy}");
+    assert_eq!(healthy.lines().count(), 11, "{healthy}");
+    let fails = |message: &str| {
+        let checked = sandbox.tenon(&["doctor"]);
+        assert!(checked.stdout.contains(message), "{message}: {checked:?}");
+        checked.fails(1, "1 checks failed");
+    };
+    let data = |name: &str| sandbox.0.join("data").join(name);
+    let set_mode = |name: &str, mode: u32| {
+        fs::set_permissions(data(name), fs::Permissions::from_mode(mode)).expect("changed");
+    };
+    for (name, wide, private, fix) in [
+        ("tenon.db", 0o644, 0o600, "chmod go= "),
+        ("secret.key", 0o644, 0o600, "chmod o= "),
+        ("", 0o777, 0o700, "chmod go-w "),
+    ] {
+        set_mode(name, wide);
+        fails(fix);
+        assert_eq!(fs::metadata(data(name)).expect("a file").permissions().mode() & 0o777, wide, "unchanged");
+        set_mode(name, private);
+    }
+    for (statement, message, undo) in [
+        (
+            "UPDATE posts SET comments_count = 7",
+            "counters: the number of comments of posts: 1 wrong",
+            "UPDATE posts SET comments_count = 0",
+        ),
+        (
+            "UPDATE sequences SET value = 0 WHERE name = 'events'",
+            "counters: the sequence of events: ",
+            "UPDATE sequences SET value = (SELECT MAX(position) FROM events) WHERE name = 'events'",
+        ),
+        (
+            "UPDATE events SET occurred_at = occurred_at + 3600000",
+            "clock: the clock of this machine differs",
+            "UPDATE events SET occurred_at = occurred_at - 3600000",
+        ),
+    ] {
+        execute(&sandbox, statement);
+        fails(message);
+        execute(&sandbox, undo);
+    }
+    fs::rename(data("secret.key"), data("other.key")).expect("renamed");
+    fails("secret.key: No such file");
+    assert!(!data("secret.key").exists());
+    fs::write(data("secret.key"), SECRET_KEY).expect("written");
+    set_mode("secret.key", 0o600);
+    fails("secret key: a secret is sealed with the key");
+    fs::rename(data("other.key"), data("secret.key")).expect("renamed");
+    let orphan = data("media/ab").join("ab".repeat(16));
+    fs::create_dir_all(&orphan).expect("a folder");
+    fs::write(orphan.join("original.png"), "orphan").expect("a file");
+    fails("orphaned images: 1 folders belong to no image, such as ab/abab");
+    fs::remove_dir_all(orphan).expect("deleted");
+    let scheduled = sandbox.run(&[("TENON_BACKUP_SCHEDULE", "6h")], "", &["doctor"]);
+    assert!(scheduled.stdout.contains("failed  scheduled backups: there is none"), "{scheduled:?}");
+    sandbox.tenon(&["migrate", "down"]).succeeds();
+    fails("is not applied: run tenon migrate up");
+}
+
+#[api_test]
+fn doctor_finds_a_damaged_page() {
+    let sandbox = Sandbox::new();
+    fill(&sandbox);
+    let path = sandbox.0.join("data/tenon.db");
+    let mut bytes = fs::read(&path).expect("a database");
+    let page = bytes.len() / 2 / 4096 * 4096;
+    bytes[page..page + 64].fill(0xff);
+    fs::write(&path, bytes).expect("written");
+    let checked = sandbox.tenon(&["doctor"]);
+    assert!(
+        checked.stdout.contains("failed  integrity: ") && checked.stdout.contains("tenon restore"),
+        "{checked:?}"
+    );
+    assert!(checked.code == Some(1), "{checked:?}");
+    let backup = sandbox.tenon(&["backup", "damaged.tar"]);
+    assert!(backup.code == Some(1) && !sandbox.0.join("damaged.tar").exists(), "{backup:?}");
+}
+
+#[api_test]
+fn postgres_is_backed_up_and_restored_into_an_empty_database() {
+    let Ok(server) = std::env::var("TENON_TEST_DATABASE") else { return };
+    let sandbox = Sandbox::new();
+    let create = || {
+        let api = Runtime::new().expect("a runtime").block_on(Api::start());
+        api.database_url
+    };
+    let source = create();
+    let variables = [("TENON_DATABASE_URL", source.as_str()), ("TENON_SECRET_KEY", SECRET_KEY)];
+    let arguments = [
+        "user",
+        "create",
+        "--email",
+        "ada@acme.test",
+        "--name",
+        "Ada",
+        "--password-stdin",
+        "--role",
+        "admin",
+    ];
+    sandbox.run(&variables, PASSWORD, &arguments).succeeds();
+    sandbox.run(&variables, "", &["backup", "backup.tar"]).succeeds();
+    sandbox.run(&variables, "", &["restore", "backup.tar"]).fails(1, "the database is not empty");
+    let empty = Runtime::new().expect("a runtime").block_on(async {
+        let name = format!("t{}", uuid::Uuid::now_v7().simple());
+        let admin = sea_orm::Database::connect(&server).await.expect("connected");
+        admin.execute_unprepared(&format!("CREATE DATABASE {name}")).await.expect("created");
+        admin.close().await.expect("closed");
+        format!("{}/{name}", server.rsplit_once('/').expect("a URL").0)
+    });
+    let target = [("TENON_DATABASE_URL", empty.as_str()), ("TENON_SECRET_KEY", SECRET_KEY)];
+    let report = sandbox.run(&target, "", &["restore", "backup.tar"]).succeeds().stdout;
+    assert!(report.contains("admin ada@acme.test (active)"), "{report}");
+    sandbox.run(&target, "", &["doctor"]).succeeds();
+    sandbox.tenon(&["restore", "backup.tar"]).fails(1, "sealed with the secret key");
+}
