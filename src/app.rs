@@ -12,8 +12,7 @@ use crate::{
     },
     infra::{
         audit_log::NewEntry, clock::Clock, db::Db, geoip::GeoIp, http_client::HttpClient,
-        rate_limiter::RateLimiter,
-        sealing::Sealer,
+        rate_limiter::RateLimiter, sealing::Sealer,
     },
     resources::{
         accounts, audit, billing, chat, content, events, health, jobs, redirects,

@@ -20,8 +20,8 @@ use toml::{Table, Value};
 
 pub use audited::SettingText;
 pub use sections::{
-    AuditConfig, BackupConfig, BillingConfig, CacheConfig, EventsConfig, GeoConfig, LogConfig, RedirectsConfig,
-    SellerConfig, ServerConfig, StorageConfig, UpstreamsConfig, WebhooksConfig,
+    AuditConfig, BackupConfig, BillingConfig, CacheConfig, EventsConfig, GeoConfig, LogConfig,
+    RedirectsConfig, SellerConfig, ServerConfig, StorageConfig, UpstreamsConfig, WebhooksConfig,
 };
 pub use types::{
     AuditDays, AuditOutput, BackupMedia, ByteCount, Certificates, CountryLocales, Days, FallbackRates, Limit,

@@ -7,8 +7,8 @@ use super::{
     section::{section, table},
     types::{
         AuditDays, AuditOutput, BackupMedia, BucketName, BucketPath, ByteCount, Certificates, CountryLocales,
-        DatabaseUrl, Days, FallbackRates, HeaderTitle, Host, Interval, Limit, Origin, PrintedLine, PrintedLines,
-        PublicUrl, RatesUrl, S3Endpoint, TimeoutScale, WebhookId, WebhookSecrets,
+        DatabaseUrl, Days, FallbackRates, HeaderTitle, Host, Interval, Limit, Origin, PrintedLine,
+        PrintedLines, PublicUrl, RatesUrl, S3Endpoint, TimeoutScale, WebhookId, WebhookSecrets,
     },
     upstreams::ConfiguredUpstreams,
 };

@@ -178,7 +178,7 @@ async fn a_slow_query_completes_on_another_thread_and_is_observed_once() {
 #[tokio::test]
 async fn idle_connections_for_slow_queries_are_closed() {
     let file = TestFile::new(None);
-    let readers = Readers::open(file.1.clone()).unwrap();
+    let readers = Readers::open(file.1.clone(), MAX_QUERY).unwrap();
     for _ in 0..2 {
         let begin = Instant::now();
         readers.on_thread(|connection| connection.query(&select("SELECT 1"), 1)).await.unwrap();
