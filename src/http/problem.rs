@@ -356,17 +356,18 @@ fn server_error(error: &Error) -> (&'static str, Option<&'static str>) {
         Error::InsufficientStorage(_) => (DISK_FULL, None),
         Error::Storage(error) => match db_error::fault(error) {
             Fault::Busy => ("the database is busy: retry", Some("1")),
-            Fault::TimeLimit => ("the query exceeded its time limit: retry with narrower filters", Some("1")),
+            Fault::TimeLimit => ("the database operation exceeded its time limit: request less at once", Some("1")),
             Fault::StorageFull => (DISK_FULL, None),
             Fault::Contention => ("another transaction changes the same rows: retry", Some("1")),
-            Fault::Unreachable | Fault::Io => ("the database does not respond: retry", Some("5")),
+            Fault::Unreachable => ("the database does not respond: retry", Some("5")),
+            Fault::Io => ("the storage of the database failed: retry", Some("5")),
             Fault::Other => (INTERNAL, None),
         },
         _ => (INTERNAL, None),
     }
 }
 
-const DISK_FULL: &str = "the disk of the server is full: nothing was changed";
+const DISK_FULL: &str = "the disk of the server is full: the request had no effect";
 const INTERNAL: &str = "internal error: report the trace to the operator";
 
 /// Returns the message of the innermost error.

@@ -90,11 +90,11 @@ codes! {
     ServiceUnavailable = "service-unavailable", SERVICE_UNAVAILABLE, "Service unavailable",
         "The service is overloaded or shutting down. Retry after `Retry-After` seconds.";
     Busy = "busy", SERVICE_UNAVAILABLE, "Database busy",
-        "Too many transactions wait for the database. Nothing was changed. Retry after `Retry-After` seconds.";
+        "No connection to the database was available in time: too many transactions wait for it, or it does not respond. Nothing was changed. Retry after `Retry-After` seconds.";
     TimeLimitExceeded = "time-limit-exceeded", SERVICE_UNAVAILABLE, "Time limit exceeded",
-        "A query took too long and was stopped. Nothing was changed. Use narrower filters or a smaller `limit`, or retry after `Retry-After` seconds.";
+        "A query or a transaction took too long and was stopped. Nothing was changed. Use narrower filters or a smaller `limit`, or retry after `Retry-After` seconds.";
     InsufficientStorage = "insufficient-storage", INSUFFICIENT_STORAGE, "Insufficient storage",
-        "The disk of the server is full. Nothing was changed, and reads still work. Retry when the operator has freed space.";
+        "The disk of the server is full. The request had no effect. Retry when the operator has freed space.";
     GatewayTimeout = "gateway-timeout", GATEWAY_TIMEOUT, "Gateway timeout",
         "The upstream did not respond in time. Retry later, or request less data at once.";
 }

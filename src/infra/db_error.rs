@@ -1,6 +1,6 @@
 //! Classifies database errors.
 use sea_orm::{
-    DbErr, RuntimeErr,
+    ConnAcquireErr, DbErr, RuntimeErr,
     sqlx::{self, error::DatabaseError},
 };
 
@@ -11,7 +11,7 @@ use super::sqlite;
 pub enum Fault {
     /// The transaction did not begin: no connection or write lock was available in time.
     Busy,
-    /// Another transaction holds a lock, or the database aborted this one in its favour.
+    /// Another transaction holds a lock, or the database aborted this one to resolve a deadlock.
     Contention,
     /// A query or a transaction exceeded its time limit.
     TimeLimit,
@@ -28,7 +28,8 @@ pub enum Fault {
 /// Returns what the error means for the caller.
 pub fn fault(error: &DbErr) -> Fault {
     match error {
-        DbErr::ConnectionAcquire(_) => Fault::Busy,
+        DbErr::ConnectionAcquire(ConnAcquireErr::ConnectionClosed) => Fault::Unreachable,
+        DbErr::ConnectionAcquire(ConnAcquireErr::Timeout) => Fault::Busy,
         DbErr::Conn(RuntimeErr::SqlxError(cause))
         | DbErr::Exec(RuntimeErr::SqlxError(cause))
         | DbErr::Query(RuntimeErr::SqlxError(cause)) => match &**cause {
@@ -77,17 +78,17 @@ pub fn is_unique_violation(error: &DbErr) -> bool {
 fn postgres_fault(error: &dyn DatabaseError) -> Fault {
     let Some(code) = error.code() else { return Fault::Other };
     match &*code {
-        // Too many connections; the server is starting.
-        "53300" | "57P03" => Fault::Busy,
+        // Too many connections.
+        "53300" => Fault::Busy,
         // Lock not available, serialization failure, deadlock.
         "55P03" | "40001" | "40P01" => Fault::Contention,
         // Query canceled (`statement_timeout`), idle and transaction timeouts.
         "57014" | "25P03" | "25P04" => Fault::TimeLimit,
         "53100" => Fault::StorageFull,
-        // System error. Its code for a failed read or write of a file is 58030.
+        // A failed read or write of a file of the server, and other errors of its system.
         code if code.starts_with("58") => Fault::Io,
-        // Connection exception, operator intervention.
-        code if code.starts_with("08") || code.starts_with("57") => Fault::Unreachable,
+        // Connection exception, insufficient resources, operator intervention.
+        code if ["08", "53", "57"].iter().any(|class| code.starts_with(class)) => Fault::Unreachable,
         _ => Fault::Other,
     }
 }

@@ -53,7 +53,7 @@ pub struct Transaction {
     touched_before: BTreeSet<&'static str>,
 }
 
-/// What units of work have left to be written immediately before the commit, once for all of them.
+/// Changes of units of work that are written immediately before the commit, once for all of them.
 #[derive(Debug, Default)]
 pub(super) struct Pending {
     pub collections: BTreeSet<&'static str>,
@@ -63,7 +63,7 @@ pub(super) struct Pending {
 }
 
 impl Pending {
-    /// Adds what a later unit of work has left.
+    /// Adds the changes of a later unit of work.
     pub fn append(&mut self, mut later: Pending) {
         self.collections.append(&mut later.collections);
         self.events.append(&mut later.events);
@@ -152,8 +152,8 @@ pub(super) enum OpenTransaction {
     Postgres(DatabaseTransaction),
 }
 
-/// Runs a unit of work. Returns its result and the transaction, which the caller commits or rolls back, and what is to
-/// be written before the commit.
+/// Runs a unit of work. Returns its result, the transaction, which the caller commits or rolls back, and the changes to
+/// write before the commit.
 ///
 /// `touched_before` has the collections that earlier units of work in the same transaction have changed.
 pub(super) async fn run<T, E, F, Fut>(

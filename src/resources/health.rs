@@ -1,5 +1,6 @@
 //! Health checks: liveness, readiness and a report for each component.
 use std::{
+    io::ErrorKind,
     path::PathBuf,
     sync::{
         Arc,
@@ -23,8 +24,8 @@ use crate::{
     infra::{clock::Clock, db::Db, disk},
 };
 
-/// Timeout of the database check.
-const DATABASE_TIMEOUT: Duration = Duration::from_secs(2);
+/// Timeout of the check of a component.
+const CHECK_TIMEOUT: Duration = Duration::from_secs(2);
 /// Time for which a successful database check is cached, in milliseconds.
 const CACHE_MILLIS: i64 = 1000;
 
@@ -47,10 +48,19 @@ pub struct DataFolder {
 }
 
 impl DataFolder {
-    fn has_free_space(&self) -> bool {
-        // The folder does not exist if all data are elsewhere.
-        self.min_free_space == 0
-            || disk::free_bytes(&self.path).map_or(true, |free| free >= self.min_free_space)
+    async fn has_free_space(&self) -> bool {
+        if self.min_free_space == 0 {
+            return true;
+        }
+        let path = self.path.clone();
+        // A file system that does not respond blocks the call.
+        let free = tokio::task::spawn_blocking(move || disk::free_bytes(&path));
+        match tokio::time::timeout(CHECK_TIMEOUT, free).await {
+            Ok(Ok(Ok(free))) => free >= self.min_free_space,
+            // The folder does not exist if all data are elsewhere.
+            Ok(Ok(Err(error))) => error.kind() == ErrorKind::NotFound,
+            _ => false,
+        }
     }
 }
 
@@ -72,7 +82,7 @@ impl Health {
             return true;
         }
         let healthy =
-            tokio::time::timeout(DATABASE_TIMEOUT, self.db.ready()).await.is_ok_and(|ready| ready.is_ok());
+            tokio::time::timeout(CHECK_TIMEOUT, self.db.ready()).await.is_ok_and(|ready| ready.is_ok());
         if healthy {
             self.database_checked_at.store(now, Ordering::SeqCst);
         }
@@ -93,7 +103,7 @@ impl Health {
         if !self.database().await {
             return Err(Error::Unavailable("the database rejects reads or writes"));
         }
-        match self.data_folder.has_free_space() {
+        match self.data_folder.has_free_space().await {
             true => Ok(()),
             false => Err(Error::Unavailable("the free space of data_dir is below min_free_space")),
         }
@@ -189,7 +199,7 @@ impl HealthApi {
     async fn get(&self, _caller: HealthProbe) -> Result<UncachedResponse<HealthReport>, ApiError<()>> {
         let health = |is_ok| if is_ok { HealthStatus::Ok } else { HealthStatus::Degraded };
         let database = health(self.0.database().await);
-        let storage = health(self.0.data_folder.has_free_space());
+        let storage = health(self.0.data_folder.has_free_space().await);
         let rates = self.0.rates();
         let status = health(![Some(database), Some(storage), rates].contains(&Some(HealthStatus::Degraded)));
         Ok(UncachedResponse::new(HealthReport { status, database, storage, rates }))

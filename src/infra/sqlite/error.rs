@@ -108,8 +108,18 @@ pub fn fault(code: i32) -> Fault {
         // Only `BEGIN IMMEDIATE` waits for a lock, and queries never do (WAL mode).
         (_, ffi::SQLITE_BUSY | ffi::SQLITE_LOCKED) => Fault::Busy,
         (_, ffi::SQLITE_INTERRUPT) => Fault::TimeLimit,
-        (_, ffi::SQLITE_IOERR) => Fault::Io,
-        (_, ffi::SQLITE_CANTOPEN) => Fault::Unreachable,
+        // Other codes of this class, such as IOERR_NOMEM, do not mean that data could not be read or written.
+        (
+            ffi::SQLITE_IOERR_READ
+            | ffi::SQLITE_IOERR_SHORT_READ
+            | ffi::SQLITE_IOERR_WRITE
+            | ffi::SQLITE_IOERR_FSYNC
+            | ffi::SQLITE_IOERR_DIR_FSYNC
+            | ffi::SQLITE_IOERR_TRUNCATE
+            | ffi::SQLITE_IOERR_FSTAT,
+            _,
+        ) => Fault::Io,
+        (_, ffi::SQLITE_IOERR | ffi::SQLITE_CANTOPEN) => Fault::Unreachable,
         _ => Fault::Other,
     }
 }

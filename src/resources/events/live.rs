@@ -178,11 +178,12 @@ impl Live {
     }
 
     /// Ends the wait of the body: until the next one, events are queued. Returns the position up to which the client has
-    /// all events if nothing is queued, and the time of the last write.
-    pub fn resume(&self) -> (i64, Instant) {
+    /// all events, `None` if some are queued, and the time of the last write.
+    pub fn resume(&self) -> (Option<i64>, Instant) {
         let mut state = self.state.lock();
         state.is_waiting = false;
-        (state.position, state.sent_at)
+        let is_complete = state.queue.is_empty() && !state.is_lagging;
+        (is_complete.then_some(state.position), state.sent_at)
     }
 
     /// Takes queued events, which the body must send.

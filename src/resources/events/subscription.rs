@@ -99,7 +99,8 @@ impl Subscription {
             () = poll_fn(|cx| self.live.poll_queued(cx)) => false,
             _ = self.heartbeats.tick() => true,
         };
-        let (position, sent_at) = self.live.resume();
+        // Events may have been queued since the wait ended. A heartbeat after them would confirm them.
+        let (Some(position), sent_at) = self.live.resume() else { return Step::Again };
         if !is_heartbeat {
             return Step::Again;
         }

@@ -109,7 +109,7 @@ fn events_that_the_log_contained_and_other_topics_are_omitted() {
     assert_eq!(stream.take(), events("5;"));
     assert!(stream.waits());
     stream.live.deliver(&[frame(5, Topic::Tags), frame(6, Topic::Posts)], stream.start);
-    assert_eq!((stream.written().len(), stream.live.resume().0), (0, 6));
+    assert_eq!((stream.written().len(), stream.live.resume().0), (0, Some(6)));
 }
 
 #[test]
@@ -167,5 +167,16 @@ fn a_heartbeat_is_due_after_the_last_write_and_contains_the_last_position() {
     assert!(stream.waits());
     stream.deliver([1], Duration::from_secs(10));
     stream.live.deliver(&[frame(2, Topic::Posts)], stream.start + Duration::from_secs(12));
-    assert_eq!(stream.live.resume(), (2, stream.start + Duration::from_secs(10)));
+    assert_eq!(stream.live.resume(), (Some(2), stream.start + Duration::from_secs(10)));
+}
+
+#[test]
+fn a_heartbeat_is_not_sent_before_queued_events() {
+    let stream = Stream::new(None, &[]);
+    assert!(stream.waits());
+    stream.connection.results.lock().push_back(DirectWrite::Rejected);
+    stream.deliver([1], NOW);
+    assert_eq!(stream.live.resume().0, None);
+    assert_eq!(stream.take(), events("1;"));
+    assert_eq!(stream.live.resume().0, Some(1));
 }
