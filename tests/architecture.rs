@@ -24,7 +24,7 @@ const DEPENDENCIES: &[(&str, &[&str])] = &[
     ("config", &["domain", "infra", "server"]),
     ("backup", &["config", "resources", "domain", "infra", "http"]),
     ("app", &["backup", "config", "resources", "http", "domain", "infra"]),
-    ("api", &["app", "resources", "openapi", "server", "http"]),
+    ("api", &["app", "resources", "openapi", "server", "http", "domain"]),
     ("worker", &["app", "import", "resources", "http", "domain", "infra"]),
     (
         "cli",

@@ -356,7 +356,9 @@ fn server_error(error: &Error) -> (&'static str, Option<&'static str>) {
         Error::InsufficientStorage(_) => (DISK_FULL, None),
         Error::Storage(error) => match db_error::fault(error) {
             Fault::Busy => ("the database is busy: retry", Some("1")),
-            Fault::TimeLimit => ("the database operation exceeded its time limit: request less at once", Some("1")),
+            Fault::TimeLimit => {
+                ("the database operation exceeded its time limit: request less at once", Some("1"))
+            }
             Fault::StorageFull => (DISK_FULL, None),
             Fault::Contention => ("another transaction changes the same rows: retry", Some("1")),
             Fault::Unreachable => ("the database does not respond: retry", Some("5")),
