@@ -1,5 +1,5 @@
 /* Makes one call on the files of the database fail with EIO: the call FAULT_CALL (read, write or sync) with the number
-   FAULT_AT, counted from the start of the process. Loaded with LD_PRELOAD. */
+   FAULT_AT, counted from the moment when the file FAULT_FILE exists. Loaded with LD_PRELOAD. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
@@ -22,8 +22,9 @@ static int is_database(int fd) {
 }
 
 static int fails(const char *call, int fd) {
-  const char *selected = getenv("FAULT_CALL"), *at = getenv("FAULT_AT");
-  if (!selected || !at || strcmp(selected, call) != 0 || !is_database(fd)) return 0;
+  const char *selected = getenv("FAULT_CALL"), *at = getenv("FAULT_AT"), *file = getenv("FAULT_FILE");
+  if (!selected || !at || !file || strcmp(selected, call) != 0) return 0;
+  if (access(file, F_OK) != 0 || !is_database(fd)) return 0;
   if (atomic_fetch_add(&calls, 1) + 1 != atol(at)) return 0;
   errno = EIO;
   return 1;

@@ -111,6 +111,7 @@ pub fn fault(code: i32) -> Fault {
         // Other codes of this class, such as IOERR_NOMEM, do not mean that data could not be read or written.
         (
             ffi::SQLITE_IOERR_READ
+            | ffi::SQLITE_IOERR_CORRUPTFS
             | ffi::SQLITE_IOERR_SHORT_READ
             | ffi::SQLITE_IOERR_WRITE
             | ffi::SQLITE_IOERR_FSYNC
