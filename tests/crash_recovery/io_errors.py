@@ -1,6 +1,7 @@
 """Makes the n-th read, write or sync of the database fail with EIO, for n from 1. Each write is acknowledged and stored
 after a restart, or its response is a server error. After a failed write or sync, the process exits with code 74. SQLite
 reports most failed reads as damage of the file, and the process continues."""
+import contextlib
 import json
 import os
 import sqlite3
@@ -40,7 +41,7 @@ def check_stored(acknowledged, name):
             status, _ = service.request("GET", f"/api/posts/{post}")
             if status != 200:
                 sys.exit(f"{name}: the acknowledged post {post} is lost: {status}")
-    with sqlite3.connect(os.path.join(folder, "tenon.db")) as database:
+    with contextlib.closing(sqlite3.connect(os.path.join(folder, "tenon.db"))) as database:
         [result] = database.execute("PRAGMA integrity_check").fetchone()
         if result != "ok":
             sys.exit(f"{name}: {result}")
