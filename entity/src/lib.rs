@@ -2,6 +2,7 @@
 //! schema here. This crate contains no business rules.
 pub mod alias;
 pub mod api_key;
+pub mod api_key_address;
 pub mod audit_chain;
 pub mod audit_entry;
 pub mod audit_setting;

@@ -20,6 +20,7 @@ mod m20261129_000015_notify_collections;
 mod m20261129_000016_session_secret;
 mod m20261129_000017_audit;
 mod m20261129_000018_rights;
+mod m20261129_000020_api_key_addresses;
 
 pub struct Migrator;
 
@@ -45,6 +46,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261129_000016_session_secret::Migration),
             Box::new(m20261129_000017_audit::Migration),
             Box::new(m20261129_000018_rights::Migration),
+            Box::new(m20261129_000020_api_key_addresses::Migration),
         ]
     }
 }

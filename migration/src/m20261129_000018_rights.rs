@@ -1,6 +1,7 @@
 //! Events about comments name the post that decides who receives them. Events about own posts and images have an audience
-//! of their own, because the rights of their owner depend on the role. Adds an index for preview links by creator, and the
-//! hash of the bodies of webhook events.
+//! of their own, because the rights of their owner depend on the role. Deletes the preview links and API keys of accounts that
+//! have lost the right to create them. Adds an index for preview links by creator, and the hash of the bodies of webhook
+//! events.
 use sea_orm_migration::{prelude::*, sea_orm::ConnectionTrait};
 
 use crate::columns::*;
@@ -8,11 +9,14 @@ use crate::columns::*;
 #[derive(DeriveMigrationName)]
 pub struct Migration;
 
-/// The post of an earlier event about a comment is not known. Only editors receive such an event.
+/// The post of an earlier event about a comment is not known: after the migration, only editors receive such an event.
 const UP: &str = r#"
 UPDATE "events" SET "audience" = 'editors', "owner" = NULL WHERE "topic" = 'comments';
 UPDATE "events" SET "audience" = 'content-owner'
     WHERE "topic" IN ('posts', 'media') AND "audience" = 'editors' AND "owner" IS NOT NULL;
+DELETE FROM "previews" WHERE "created_by" NOT IN
+    (SELECT "id" FROM "users" WHERE "status" = 'active' AND "role" IN ('author', 'editor', 'admin'));
+DELETE FROM "api_keys" WHERE "user_id" NOT IN (SELECT "id" FROM "users" WHERE "status" = 'active');
 "#;
 
 /// An event about a comment is public only if its post is. The earlier version does not check it.

@@ -55,10 +55,12 @@ impl Serve {
         if self.demo && !demo::fill(&app).await.map_err(|error| message(&error))? {
             print("the database already has content: skipped the demo content\n");
         }
-        app.audit.record_settings(&config).await.map_err(|error| message(&error))?;
+        let lines = app.audit.open_output().await.map_err(|error| message(&error))?;
         let listener = listener::listen(config.server.listen).map_err(|error| {
             format!("cannot listen on {}: {error}. Set another address with --listen", config.server.listen)
         })?;
+        // A start that fails, for example because the port is in use, has no entry.
+        app.audit.record_settings(&config).await.map_err(|error| message(&error))?;
         let address = listener.local_addr().map_err(|error| error.to_string())?;
         problem::set_public_url(config.public_url().unwrap_or(&format!("http://{address}")));
         let mut service = build_server(&app, &config)?;
@@ -81,7 +83,6 @@ impl Serve {
         let timings = WorkerTimings::scaled(config.server.timeout_scale.0);
         let workers = tokio::spawn(worker::run_worker(app.clone(), timings, stopping.clone()));
         let (stopped, stop_audit) = watch::channel(false);
-        let lines = app.audit.open_output().await.map_err(|error| message(&error))?;
         let audit = tokio::spawn(worker::audit::run(app.audit.clone(), lines, stop_audit));
         app.redirects.refresh().await.ok_or_log("loading the redirects");
         let redirects = app.redirects.clone();

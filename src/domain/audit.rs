@@ -35,8 +35,10 @@ actions! {
     SessionReused = "session.reused" in "sessions";
     /// A session was revoked.
     SessionRevoked = "session.revoked" in "sessions";
-    /// The sessions of an account were revoked. The resource is the account.
+    /// The sessions of an account were revoked. The resource is the account. Without a resource, those of all accounts.
     SessionsRevoked = "sessions.revoked" in "users";
+    /// The keys that sign access tokens were replaced.
+    SigningKeysReplaced = "signing-keys.replaced" in "signing-keys";
     /// An API key was created.
     KeyCreated = "key.created" in "api-keys";
     /// An API key was used for the first time from an address.

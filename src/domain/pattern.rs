@@ -43,7 +43,8 @@ patterns! {
     SLUGS = r"^[A-Za-z0-9]+(-[A-Za-z0-9]+)*(,[A-Za-z0-9]+(-[A-Za-z0-9]+)*)*$",
         "must be a comma-separated list of slugs";
     ID_OR_SLUG = r"^[A-Za-z0-9]+(-[A-Za-z0-9]+)*$", "must be the id or the slug of a post, such as first-post";
-    DOTTED_NAME = r"^[a-z]+(\.[a-z]+)+$", "must be lower-case names separated by `.`, such as post.published";
+    DOTTED_NAME = r"^[a-z]+(-[a-z]+)*(\.[a-z]+(-[a-z]+)*)+$",
+        "must be lower-case names separated by `.`, such as post.published";
 
     EMAIL = r"^[!-?A-~]+@[!-?A-~]+$", "must be an e-mail address in ASCII";
     /// The format is `web-url`.

@@ -34,7 +34,7 @@ pub struct Authenticator {
     pub record_failure: RecordFailure,
     /// Records the use of an API key from an address, if it is the first one.
     pub record_key: RecordKey,
-    /// Returns whether the use of an API key from an address is recorded.
+    /// Returns whether the use of an API key from an address needs no entry.
     pub is_recorded: IsRecorded,
 }
 

@@ -140,13 +140,15 @@ impl Dispatcher {
             },
         };
         if let Some(caller) = &principal {
-            self.record_caller(caller).await;
+            Origin::current().set_caller(caller);
         }
         info.caller = principal.as_ref().map(|principal| principal.user);
         operation.check_access(principal.as_ref())?;
         if info.rate_limited {
             check_rate_limit(info.caller, info.class)?;
         }
+        // After the rate limit, because it can write to the database.
+        self.record_key(principal.as_ref()).await;
         if let Some(collections) = operation.declared.cached_by {
             let account = principal.as_ref().map(Account::from);
             info.cacheable = Some(self.cache.cacheable(found.index, collections, account));
@@ -204,14 +206,12 @@ impl Dispatcher {
         error.into()
     }
 
-    /// Records the caller as the origin of what the request does, and the first use of an API key from an address.
-    async fn record_caller(&self, caller: &Principal) {
-        let origin = Origin::current();
-        origin.set_caller(caller);
-        if let Via::Key { id, .. } = caller.via
-            && !(self.authenticator.is_recorded)(id, origin.address())
+    /// Records the first use of an API key from an address.
+    async fn record_key(&self, caller: Option<&Principal>) {
+        if let Some(Via::Key { id, .. }) = caller.map(|caller| &caller.via)
+            && !(self.authenticator.is_recorded)(*id, Origin::current().address())
         {
-            (self.authenticator.record_key)(id).await;
+            (self.authenticator.record_key)(*id).await;
         }
     }
 

@@ -1,16 +1,22 @@
 //! A lower role, or the end of an account, takes the rights of an owner away. The operations come from their
 //! declarations, so that a new resource is tested too.
 use poem::{Body, http::Method};
+use poem_openapi::types::ParseFromJSON;
 use serde_json::{Value, json};
 use tenon::{
     api::OPERATIONS,
     domain::id::Id,
     http::{
         auth::{Principal, Role, Via},
+        etag::Precondition,
         operation::{Access, Allowed, Operation},
     },
-    resources::accounts::api_keys::ApiKeyInput,
+    resources::{
+        accounts::api_keys::ApiKeyInput,
+        content::posts::{PostKey, PostPatch},
+    },
 };
+use uuid::Uuid;
 
 use crate::{
     access::{ExampleRequest, example_requests},
@@ -310,6 +316,43 @@ async fn a_write_fails_if_the_role_changed_since_its_authentication() {
     let error = create(Role::Editor).await.expect_err("the role of the account is author");
     assert!(format!("{error:?}").contains("its role"), "{error:?}");
     create(Role::Author).await.expect("the role is current");
+}
+
+#[api_test]
+async fn content_changes_only_with_the_role_of_the_authentication() {
+    let api = Api::start().await;
+    let admin = api.sign_in(Role::Admin).await;
+    let owner = Owner::create(&api, &channel(&admin).await).await;
+    change(&admin, &owner.account, json!({ "role": "reader" })).await;
+    let before = owner.state(&admin).await;
+    let (app, none) = (&api.app, Precondition::default);
+    let caller = &Principal { user: uuid(&owner.account), role: Role::Author, via: Via::Cli };
+    let id = |prefix: &str| {
+        let (_, id) = owner.resources.iter().find(|(template, _)| *template == prefix).expect("a resource");
+        uuid(id)
+    };
+    let post = || PostKey::Id(Id::from(id("/api/posts/{post}")));
+    let deleted = PostKey::Id(Id::from(id("/api/posts/{post}/restore")));
+    let publish = PostPatch::parse_from_json(Some(json!({ "published": true }))).expect("a patch");
+    let revision = Id::from(uuid(&owner.revision));
+    for (name, result) in [
+        ("update", app.posts.update(caller, post(), publish, none()).await.map(drop)),
+        ("delete", app.posts.delete(caller, post(), none()).await),
+        ("restore", app.posts.restore(caller, deleted).await.map(drop)),
+        ("restore a revision", app.posts.restore_revision(caller, post(), revision, none()).await.map(drop)),
+        ("delete the previews", app.posts.delete_previews(caller, post()).await),
+        ("delete an image", app.media.delete(caller, Id::from(id("/api/media/{id}")), none()).await),
+        ("delete a comment", app.comments.delete(caller, Id::from(id("/api/comments/{id}")), none()).await),
+        ("delete a message", app.messages.delete(caller, Id::from(id("/api/messages/{id}")), none()).await),
+    ] {
+        let error = result.expect_err(name);
+        assert!(format!("{error:?}").contains("its role"), "{name}: {error:?}");
+    }
+    assert_eq!(owner.state(&admin).await, before);
+}
+
+fn uuid(text: &str) -> Uuid {
+    text.parse().expect("an id")
 }
 
 #[api_test]

@@ -173,6 +173,15 @@ async fn disables_an_endpoint_after_a_410_or_five_days_of_errors() {
     wait_for_delivery(&admin, &path, "failed", 1).await;
     let shown = admin.get(&path).await.is(200);
     assert_eq!((&shown.body["state"], &shown.body["disabledReason"]), (&json!("disabled"), &json!("gone")));
+    let entries = admin.get("/api/audit?action=endpoint.updated").await.is(200).body["data"].take();
+    assert_eq!(entries[0]["actor"], json!({ "kind": "job", "name": "webhooks.deliver" }));
+    let changes = entries[0]["changes"].as_array().expect("a list");
+    for change in [
+        json!({ "field": "state", "from": "enabled", "to": "disabled" }),
+        json!({ "field": "disabledReason", "to": "gone" }),
+    ] {
+        assert!(changes.contains(&change), "{changes:?}");
+    }
     admin.post_empty(&format!("{path}/test")).await.is(409);
     create_draft(&admin, "Two").await;
     // After it is enabled again, the endpoint receives later events only.

@@ -1,5 +1,11 @@
 //! Migrations and rollbacks.
-use sea_orm::ConnectionTrait;
+use entity::{
+    api_key, post, preview,
+    user::{self, Role, Status},
+};
+use sea_orm::{
+    ActiveModelTrait, ConnectionTrait, DbErr, EntityTrait, IntoActiveModel, QueryOrder, prelude::Uuid,
+};
 use tenon::infra::db::{Db, Tx};
 
 use crate::support::*;
@@ -103,4 +109,63 @@ async fn only_the_owner_can_read_the_files() {
     for file in files {
         assert_eq!(mode(&file), 0o600, "{}", file.display());
     }
+}
+
+#[tokio::test]
+async fn deletes_the_previews_and_keys_of_accounts_without_the_right_to_create_them() {
+    let db = migrated().await;
+    let applied = db.migrations().await.unwrap();
+    let at = applied.iter().position(|(name, _)| name.ends_with("_000018_rights")).expect("a migration");
+    db.rollback((applied.len() - at) as u32).await.unwrap();
+    let accounts =
+        [(Role::Author, Status::Active), (Role::Reader, Status::Active), (Role::Admin, Status::Disabled)];
+    let ids: Vec<Uuid> = accounts.iter().map(|_| Uuid::now_v7()).collect();
+    let owners = ids.clone();
+    let insert = async move |tx: Tx| {
+        for ((role, status), id) in accounts.into_iter().zip(owners) {
+            let row = user::Model {
+                id,
+                email: None,
+                name: "Ada".to_owned(),
+                bio: None,
+                url: None,
+                avatar_url: None,
+                role,
+                status,
+                password_hash: None,
+                source: None,
+                version: 1,
+                created_at: 1,
+                updated_at: 1,
+            };
+            row.into_active_model().insert(&*tx).await?;
+            let post = post::Model { id, slug: id.to_string(), author_id: id, ..post::Model::default() };
+            post.into_active_model().insert(&*tx).await?;
+            let link = preview::Model { id, post_id: id, created_by: id, expires_at: 1, created_at: 1 };
+            link.into_active_model().insert(&*tx).await?;
+            let key = api_key::Model {
+                id,
+                user_id: id,
+                name: "Build".to_owned(),
+                hash: String::new(),
+                previous_hash: None,
+                previous_secret_until: None,
+                scopes: String::new(),
+                expires_at: None,
+                last_used_at: None,
+                version: 1,
+                created_at: 1,
+                updated_at: 1,
+            };
+            key.into_active_model().insert(&*tx).await?;
+        }
+        Ok::<_, DbErr>(())
+    };
+    db.write(insert).await.unwrap();
+    db.migrate().await.unwrap();
+    let links = preview::Entity::find().all(db.read()).await.unwrap();
+    assert_eq!(links.iter().map(|link| link.id).collect::<Vec<_>>(), [ids[0]]);
+    let keys = api_key::Entity::find().order_by_asc(api_key::Column::Id).all(db.read()).await.unwrap();
+    assert_eq!(keys.iter().map(|key| key.id).collect::<Vec<_>>(), ids[..2]);
+    Db::clone(&db).close().await.unwrap();
 }

@@ -3,22 +3,21 @@
 //! The hash of an entry is SHA-256 over the hash of the previous entry, a line feed, and the entry as a JSON array of its
 //! columns. An entry that is changed, inserted or deleted afterwards breaks the chain at its position. The row of
 //! `audit_chain` stores both ends, so a deletion at an end is found too.
+use std::fmt::Write;
+
 use entity::{audit_chain, audit_entry};
 use ring::digest::{Context, SHA256};
 use sea_orm::{
     ActiveEnum, ActiveModelTrait, ColumnTrait, ConnectionTrait, DbBackend, DbErr, EntityTrait,
-    IntoActiveModel, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect, QueryTrait, Set,
+    IntoActiveModel, QueryFilter, QueryOrder, QuerySelect, QueryTrait, Set,
     sea_query::{CommonTableExpression, ExprTrait, Query, UpdateStatement, WithClause},
 };
 use serde_json::json;
 
 use super::NewEntry;
-use crate::{
-    domain::audit::AuditAction,
-    infra::{
-        db::{Db, ReadConnection, Tx},
-        db_error::custom_error,
-    },
+use crate::infra::{
+    db::{Db, ReadConnection, Tx},
+    db_error::custom_error,
 };
 
 /// Rows per INSERT. Each has 15 values, and databases limit the number of bound values.
@@ -122,23 +121,11 @@ fn hash_of(row: &audit_entry::Model, previous: &str) -> String {
     context.update(previous.as_bytes());
     context.update(b"\n");
     context.update(canonical.to_string().as_bytes());
-    context.finish().as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-pub(super) async fn is_recorded(
-    connection: &impl ConnectionTrait,
-    action: AuditAction,
-    id: &str,
-    address: Option<&str>,
-) -> Result<bool, DbErr> {
-    let find = audit_entry::Entity::find()
-        .filter(audit_entry::Column::ResourceId.eq(id))
-        .filter(audit_entry::Column::Action.eq(action.as_str()));
-    let find = match address {
-        Some(address) => find.filter(audit_entry::Column::Address.eq(address)),
-        None => find.filter(audit_entry::Column::Address.is_null()),
-    };
-    Ok(find.limit(1).count(connection).await? > 0)
+    let hash = context.finish();
+    hash.as_ref().iter().fold(String::with_capacity(64), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
 }
 
 /// The result of a verification.
@@ -250,14 +237,31 @@ async fn verify(
 }
 
 async fn delete_before(tx: &Tx, time: i64) -> Result<u64, DbErr> {
-    // In the order of positions: an entry with a wrong time, from a clock that was set back, must not delete newer ones.
-    let rows = entries_after(&**tx, 0, BATCH).await?;
-    let expired = rows.into_iter().take_while(|row| row.at < time);
-    let Some(last) = expired.last() else { return Ok(0) };
-    let mut chain = lock(&**tx).await?.into_active_model();
-    chain.anchor_position = Set(last.position);
-    chain.anchor_hash = Set(last.hash);
+    // The lock of the chain blocks all other writes, so it is not acquired while no entry has expired.
+    if expired_after(tx, 0, time, 1).await?.is_empty() {
+        return Ok(0);
+    }
+    // The entries are read after the lock. Otherwise a concurrent run could move the anchor back to entries that this run has
+    // already deleted.
+    let chain = lock(&**tx).await?;
+    let expired = expired_after(tx, chain.anchor_position, time, BATCH).await?.pop();
+    let Some((last, hash)) = expired else { return Ok(0) };
+    let mut chain = chain.into_active_model();
+    chain.anchor_position = Set(last);
+    chain.anchor_hash = Set(hash);
     chain.update(&**tx).await?;
-    let delete = audit_entry::Entity::delete_many().filter(audit_entry::Column::Position.lte(last.position));
+    let delete = audit_entry::Entity::delete_many().filter(audit_entry::Column::Position.lte(last));
     Ok(delete.exec(&**tx).await?.rows_affected)
+}
+
+/// Returns the positions and hashes of up to `max` entries after `position` that are older than `time`, oldest first.
+async fn expired_after(tx: &Tx, position: i64, time: i64, max: u64) -> Result<Vec<(i64, String)>, DbErr> {
+    use audit_entry::Column;
+    let find =
+        audit_entry::Entity::find().select_only().columns([Column::Position, Column::At, Column::Hash]);
+    let find = find.filter(Column::Position.gt(position)).order_by_asc(Column::Position).limit(max);
+    let rows: Vec<(i64, i64, String)> = find.into_tuple().all(&**tx).await?;
+    // In the order of positions: an entry with a wrong time, from a clock that was set back, must not delete newer ones.
+    let expired = rows.into_iter().take_while(|(_, at, _)| *at < time);
+    Ok(expired.map(|(position, _, hash)| (position, hash)).collect())
 }

@@ -1,29 +1,33 @@
 //! The changed fields of an entry.
 //!
-//! Values are recorded by permission: only those of types that cannot contain a secret or a content (numbers, switches,
-//! times, ids), and the texts of the columns in [`RECORDED_TEXTS`]. Of all other fields, only the name is recorded.
-use sea_orm::{EntityTrait, IdenStatic, Iterable, ModelTrait, Value};
+//! Only listed values are recorded: those of types that cannot contain a secret or a content (numbers, switches, times,
+//! ids), and the texts of the columns in [`RECORDED_TEXTS`]. Of all other fields, only the name is recorded.
+use sea_orm::{EntityName, EntityTrait, IdenStatic, Iterable, ModelTrait, Value};
 use serde::Serialize;
 
 use crate::domain::timestamp::Timestamp;
 
-/// Columns whose text is recorded: names of states and roles, keys in paths, and the e-mail address that signs in.
-const RECORDED_TEXTS: &[&str] = &[
-    "audience",
-    "currency",
-    "date",
-    "disabled_reason",
-    "email",
-    "events",
-    "format",
-    "kind",
-    "month",
-    "path",
-    "role",
-    "scopes",
-    "slug",
-    "state",
-    "status",
+/// Tables and columns whose text is recorded: names of states and roles, keys in paths, and the e-mail address that signs in.
+/// Not listed are texts about persons without an account, such as the e-mail address of a customer.
+const RECORDED_TEXTS: &[(&str, &str)] = &[
+    ("channels", "audience"),
+    ("comments", "status"),
+    ("documents", "path"),
+    ("invoices", "currency"),
+    ("invoices", "date"),
+    ("invoices", "status"),
+    ("posts", "slug"),
+    ("redirects", "kind"),
+    ("revenues", "currency"),
+    ("revenues", "month"),
+    ("tags", "slug"),
+    ("users", "email"),
+    ("users", "role"),
+    ("users", "status"),
+    ("webhook_endpoints", "disabled_reason"),
+    ("webhook_endpoints", "events"),
+    ("webhook_endpoints", "format"),
+    ("webhook_endpoints", "state"),
 ];
 
 /// Columns that follow from others or change with every write.
@@ -53,11 +57,14 @@ struct Change {
 impl Changes {
     /// Returns the columns that differ between two versions of a row, in `camelCase`.
     pub fn between<M: ModelTrait>(before: &M, after: &M) -> Self {
-        let mut changes = Changes::default();
+        let entity = M::Entity::default();
+        let (table, mut changes) = (entity.table_name(), Changes::default());
         for column in <M::Entity as EntityTrait>::Column::iter() {
             let (old, new, name) = (before.get(column), after.get(column), column.as_str());
+            let is_text_recorded = RECORDED_TEXTS.contains(&(table, name));
             if old != new && !IGNORED.contains(&name) {
-                changes.add(field_name(name), recorded(name, old), recorded(name, new));
+                let value = |value| recorded(name, is_text_recorded, value);
+                changes.add(field_name(name), value(old), value(new));
             }
         }
         changes
@@ -121,8 +128,8 @@ fn field_name(column: &str) -> String {
 }
 
 /// Returns the text of a value that may be recorded; `None` for NULL and for all other values.
-fn recorded(column: &str, value: Value) -> Option<String> {
-    let is_time = column.ends_with("_at") || column.ends_with("_until");
+fn recorded(column: &str, is_text_recorded: bool, value: Value) -> Option<String> {
+    let is_time = ["_at", "_since", "_until"].iter().any(|end| column.ends_with(end));
     match value {
         Value::Bool(value) => value.map(|value| value.to_string()),
         Value::Int(value) => value.map(|value| value.to_string()),
@@ -131,7 +138,7 @@ fn recorded(column: &str, value: Value) -> Option<String> {
         Value::BigInt(value) => value.map(|value| value.to_string()),
         Value::Double(value) => value.map(|value| value.to_string()),
         Value::Uuid(value) => value.map(|value| value.to_string()),
-        Value::String(value) if RECORDED_TEXTS.contains(&column) => value,
+        Value::String(value) if is_text_recorded => value,
         _ => None,
     }
 }

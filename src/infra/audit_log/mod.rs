@@ -50,7 +50,7 @@ impl NewEntry {
     }
 
     fn about(action: &'static str, resource: &'static str, id: String, at: i64) -> Self {
-        let resource_id = Some(id.chars().take(MAX_ID).collect()).filter(|id: &String| !id.is_empty());
+        let resource_id = Some(stored_id(&id)).filter(|id| !id.is_empty());
         let origin = Origin::current();
         NewEntry {
             at,
@@ -78,6 +78,11 @@ impl NewEntry {
     }
 }
 
+/// Returns the part of an id that is stored.
+fn stored_id(id: &str) -> String {
+    id.chars().take(MAX_ID).collect()
+}
+
 /// The entries of a transaction.
 #[derive(Debug, Default)]
 pub(super) struct PendingEntries {
@@ -98,12 +103,21 @@ impl PendingEntries {
 
     /// Adds the entries of a later unit of work.
     pub fn append(&mut self, mut later: PendingEntries) {
-        self.entries.append(&mut later.entries);
+        self.entries.append(&mut later.take());
     }
 
-    /// Removes and returns the entries.
+    /// Removes and returns the entries. Changed fields without an entry are logged, because a write has recorded them for
+    /// another id than that of its entry.
     pub fn take(&mut self) -> Vec<NewEntry> {
+        for (id, changes) in self.changes.drain(..) {
+            tracing::error!(id, fields = changes.to_json(), "the audit log has no entry for changed fields");
+        }
         std::mem::take(&mut self.entries)
+    }
+
+    /// Adds changed fields to the next entry about the resource with this id.
+    fn add_changes(&mut self, id: &str, changes: Changes) {
+        self.changes.push((stored_id(id), changes));
     }
 }
 
@@ -116,17 +130,7 @@ impl Tx {
     /// Adds the changed fields of a resource to the next entry about it: that of [`emit`](Self::emit) or
     /// [`record`](Self::record).
     pub fn record_changes(&self, id: impl ToString, changes: Changes) {
-        self.audit().changes.push((id.to_string(), changes));
-    }
-
-    /// Returns whether an action on a resource from an address is stored in the audit log.
-    pub async fn is_recorded(
-        &self,
-        action: AuditAction,
-        id: &str,
-        address: Option<&str>,
-    ) -> Result<bool, DbErr> {
-        chain::is_recorded(&**self, action, id, address).await
+        self.audit().add_changes(&id.to_string(), changes);
     }
 }
 

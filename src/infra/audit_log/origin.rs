@@ -108,10 +108,15 @@ impl Origin {
         caller.unwrap_or(Actor { kind, account: None, credential: None })
     }
 
-    /// Returns the origin of several requests of a client: without a caller and without the id of a request.
+    /// Returns the origin of several requests of a client: without the id of a request.
     pub(super) fn without_request(&self) -> Self {
-        let address = self.address().map(str::to_owned);
-        Origin::new(Source { address, ..Source::new(ActorKind::Anonymous, None) })
+        let source = self.0.as_deref().map(|source| Source { request_id: None, ..source.clone() });
+        Origin(source.map(Arc::new))
+    }
+
+    /// Returns the origin of requests of several clients.
+    pub(super) fn anonymous() -> Self {
+        Origin::new(Source::new(ActorKind::Anonymous, None))
     }
 }
 

@@ -6,10 +6,12 @@ use std::{
     os::unix::fs::OpenOptionsExt,
     path::Path,
     sync::Arc,
+    thread,
 };
 
 use parking_lot::Mutex;
 use serde::Deserialize;
+use tokio::sync::oneshot;
 
 use super::{service::Audit, types::AuditEntry};
 use crate::{
@@ -25,9 +27,72 @@ const LAST_LINE: u64 = 64 * 1024;
 
 /// The destination of the lines.
 pub struct AuditLines {
-    writer: Arc<Mutex<Box<dyn Write + Send>>>,
+    writer: Arc<Mutex<Destination>>,
     /// The position of the last entry that was written.
     position: i64,
+}
+
+enum Destination {
+    Stdout(io::Stdout),
+    File(CompleteLines<File>),
+}
+
+impl Destination {
+    fn write(&mut self, lines: &[u8]) -> io::Result<()> {
+        match self {
+            Destination::Stdout(stdout) => stdout.write_all(lines).and_then(|()| stdout.flush()),
+            Destination::File(file) => file.write(lines),
+        }
+    }
+}
+
+/// A file whose length can be reduced.
+trait Truncate {
+    fn length(&self) -> io::Result<u64>;
+    fn truncate(&mut self, length: u64) -> io::Result<()>;
+}
+
+impl Truncate for File {
+    fn length(&self) -> io::Result<u64> {
+        Ok(self.metadata()?.len())
+    }
+
+    fn truncate(&mut self, length: u64) -> io::Result<()> {
+        self.set_len(length)
+    }
+}
+
+/// A file that contains complete lines only: a write that fails, for example on a full disk, is undone.
+struct CompleteLines<F> {
+    file: F,
+    /// The length before a write that failed, until the file has it again.
+    failed_at: Option<u64>,
+}
+
+impl<F: Write + Truncate> CompleteLines<F> {
+    fn new(file: F) -> Self {
+        CompleteLines { file, failed_at: None }
+    }
+
+    fn write(&mut self, lines: &[u8]) -> io::Result<()> {
+        self.undo()?;
+        self.failed_at = Some(self.file.length()?);
+        if let Err(error) = self.file.write_all(lines).and_then(|()| self.file.flush()) {
+            // The next write repeats it.
+            let _ = self.undo();
+            return Err(error);
+        }
+        self.failed_at = None;
+        Ok(())
+    }
+
+    fn undo(&mut self) -> io::Result<()> {
+        if let Some(length) = self.failed_at {
+            self.file.truncate(length)?;
+            self.failed_at = None;
+        }
+        Ok(())
+    }
 }
 
 #[derive(Deserialize)]
@@ -40,9 +105,9 @@ impl Audit {
     /// with the next entry.
     pub async fn open_output(&self) -> Result<Option<AuditLines>> {
         let newest = self.db.newest_audit_position().await?;
-        let (writer, position): (Box<dyn Write + Send>, i64) = match &self.config.audit_output {
+        let (writer, position) = match &self.config.audit_output {
             AuditOutput::Off => return Ok(None),
-            AuditOutput::Stdout => (Box::new(io::stdout()), newest),
+            AuditOutput::Stdout => (Destination::Stdout(io::stdout()), newest),
             AuditOutput::File(path) => {
                 let error = |error: io::Error| {
                     Error::Internal(format!("audit_output: cannot open {}: {error}", path.display()))
@@ -55,7 +120,7 @@ impl Audit {
                         path.display()
                     )));
                 }
-                (Box::new(file), position)
+                (Destination::File(CompleteLines::new(file)), position)
             }
         };
         Ok(Some(AuditLines { writer: Arc::new(Mutex::new(writer)), position }))
@@ -75,12 +140,15 @@ impl Audit {
                 text.push(b'\n');
             }
             let writer = lines.writer.clone();
-            // Standard output may block.
-            let done = tokio::task::spawn_blocking(move || {
-                let mut writer = writer.lock();
-                writer.write_all(&text).and_then(|()| writer.flush())
+            let (sender, done) = oneshot::channel();
+            // Standard output may block. The end of the process would wait for a thread of the runtime.
+            let thread = thread::Builder::new().name("audit-lines".to_owned()).spawn(move || {
+                let _ = sender.send(writer.lock().write(&text));
             });
-            let done = done.await.map_err(io::Error::other).flatten();
+            let done = match thread {
+                Ok(_) => done.await.map_err(io::Error::other).flatten(),
+                Err(error) => Err(error),
+            };
             done.map_err(|error| Error::Internal(format!("audit_output: cannot write: {error}")))?;
             lines.position = last;
         }
@@ -106,5 +174,59 @@ fn open_file(path: &Path) -> io::Result<(File, i64)> {
     match serde_json::from_slice::<Line>(last) {
         Ok(line) => Ok((file, line.position)),
         Err(_) => Err(io::Error::other("its last line is not an audit entry: set another file")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A file on a disk with a limited size.
+    #[derive(Default)]
+    struct SmallDisk {
+        text: Vec<u8>,
+        size: usize,
+        cannot_truncate: bool,
+    }
+
+    impl Write for SmallDisk {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            let count = bytes.len().min(self.size - self.text.len());
+            self.text.extend_from_slice(&bytes[..count]);
+            Ok(count)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    impl Truncate for SmallDisk {
+        fn length(&self) -> io::Result<u64> {
+            Ok(self.text.len() as u64)
+        }
+
+        fn truncate(&mut self, length: u64) -> io::Result<()> {
+            if self.cannot_truncate {
+                return Err(io::ErrorKind::PermissionDenied.into());
+            }
+            self.text.truncate(length as usize);
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_partial_write_is_undone_before_the_next_one() {
+        let mut lines = CompleteLines::new(SmallDisk { size: 10, ..SmallDisk::default() });
+        lines.write(b"{1}\n").unwrap();
+        lines.write(b"{2222222}\n").unwrap_err();
+        assert_eq!(lines.file.text, b"{1}\n");
+        lines.file.cannot_truncate = true;
+        lines.write(b"{2222222}\n").unwrap_err();
+        assert_eq!(lines.file.text, b"{1}\n{22222");
+        lines.write(b"{2}\n").unwrap_err();
+        (lines.file.cannot_truncate, lines.file.size) = (false, 20);
+        lines.write(b"{2222222}\n").unwrap();
+        assert_eq!(lines.file.text, b"{1}\n{2222222}\n");
     }
 }

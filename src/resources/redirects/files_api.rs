@@ -9,6 +9,7 @@ use super::{
 };
 use crate::http::{
     auth::{Caller, Editors},
+    cache_control::CacheControl,
     extract::{IdempotencyKey, IfNoneMatch, JsonBody},
     problem::{ApiError, BadRequest, CreateErrors, Error},
     response::{CreateResponse, GetResponse},
@@ -72,6 +73,9 @@ impl RedirectFilesApi {
         if_none_match: IfNoneMatch,
     ) -> Result<GetResponse<RedirectMap>, ApiError<()>> {
         let etag = self.0.export_etag("json").await?;
+        if let Some(unchanged) = GetResponse::not_modified(&etag, &if_none_match.0, CacheControl::Private) {
+            return Ok(unchanged);
+        }
         let rules = self.0.export().await?.into_iter().map(|rule| {
             let RedirectInput { source, destination, permanent, starts_at, ends_at } = rule;
             (source.into(), RedirectReplacement { destination, permanent, starts_at, ends_at })

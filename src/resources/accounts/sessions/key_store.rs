@@ -12,9 +12,9 @@ use super::{
     types::{JwkAlgorithm, JwkCurve, JwkKeyType, JwkSet, JwkUse, PublicKey},
 };
 use crate::{
-    domain::secret::Secret,
+    domain::{audit::AuditAction, secret::Secret},
     http::problem::{Error, Result},
-    infra::{db::Tx, sealing::Sealer},
+    infra::{audit_log::NewEntry, db::Tx, sealing::Sealer},
     resources::shared::secrets,
 };
 
@@ -31,7 +31,9 @@ impl Sessions {
         let (now, sealer) = (self.clock.now(), self.sealer.clone());
         self.db
             .write(async move |tx| {
-                signing_key::Entity::delete_many().exec(&*tx).await?;
+                if signing_key::Entity::delete_many().exec(&*tx).await?.rows_affected > 0 {
+                    tx.record(NewEntry::new(AuditAction::SigningKeysReplaced, "", now));
+                }
                 rotate(&tx, &sealer, now).await
             })
             .await?;
@@ -58,7 +60,11 @@ impl Sessions {
 }
 
 async fn rotate(tx: &Tx, sealer: &Sealer, now: i64) -> Result<()> {
-    let plan = KeyRotation::plan(&load(&**tx, sealer).await?, now);
+    let keys = load(&**tx, sealer).await?;
+    let plan = KeyRotation::plan(&keys, now);
+    if plan.publish.is_some() && !keys.is_empty() {
+        tx.record(NewEntry::new(AuditAction::SigningKeysReplaced, "", now));
+    }
     if let Some(active_at) = plan.publish {
         let key = SigningKey::generate(now, active_at).map_err(internal_error)?;
         let private_key = BASE64_STANDARD.encode(key.pkcs8.expose());

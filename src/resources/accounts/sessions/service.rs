@@ -120,7 +120,8 @@ impl Sessions {
         let Credentials { email, password, cookie } = credentials;
         let email = Email::from(email.as_str());
         if let Err(error) = self.throttle(&email, &client.address) {
-            self.failures.record(AuthFailure::RateLimited, None, &email).await;
+            // Without the e-mail address: a client must not get another entry for each address that it invents.
+            self.failures.record(AuthFailure::RateLimited, None, "").await;
             return Err(error);
         }
         let found =
@@ -283,9 +284,13 @@ impl Sessions {
 
     /// Deletes the sessions of all users, and returns their number.
     pub async fn delete_all(&self) -> Result<u64> {
+        let now = self.clock.now();
         self.db
             .write(async move |tx| {
                 let deleted = session::Entity::delete_many().exec(&*tx).await?;
+                if deleted.rows_affected > 0 {
+                    tx.record(NewEntry::new(AuditAction::SessionsRevoked, "", now));
+                }
                 tx.touch(CREDENTIALS).await?;
                 Ok(deleted.rows_affected)
             })
@@ -361,10 +366,8 @@ async fn rotate(tx: &Tx, presented: &RefreshToken, now: i64) -> Result<Rotation>
             tx.record(entry(AuditAction::SessionRefreshed).by_session(account, id));
             Ok(Rotation::Rotated(id, user, next))
         }
-        RefreshCheck::Repeat(next) => {
-            tx.record(entry(AuditAction::SessionRefreshed).by_session(account, id));
-            Ok(Rotation::Rotated(id, user, next))
-        }
+        // It changes nothing, and the first exchange is recorded.
+        RefreshCheck::Repeat(next) => Ok(Rotation::Rotated(id, user, next)),
         RefreshCheck::Reused => {
             tracing::warn!(session = %id, "refresh token reuse detected: session revoked");
             row.revoked_at = Set(Some(now));

@@ -287,6 +287,8 @@ async fn find_by_client_id(
 /// Loads a message for an update, with the audience of its events, if the caller can read its channel. Locks
 /// the channel first: all writers of channels and messages acquire the locks in this order.
 async fn load_for_update(tx: &Tx, caller: &Principal, id: Id<Message>) -> Result<(message::Model, Audience)> {
+    // Lock order: the account before the channel, as in the creation of a message.
+    lock_active(tx, caller).await?;
     let not_found = || Error::NotFound("message");
     let query = message::Entity::find_by_id(id.0).select_only().column(message::Column::ChannelId);
     let channel: Uuid = query.into_tuple().one(&**tx).await?.ok_or_else(not_found)?;

@@ -264,14 +264,16 @@ impl Comments {
     }
 }
 
-/// Locks the thread and returns the comment for an update, after the checks of visibility (404), author (403) and
-/// `If-Match` (412). The comment is read after the lock, so that it is the latest version.
+/// Locks the thread and returns the comment for an update, after the checks of the caller (401), visibility (404), author (403)
+/// and `If-Match` (412). The comment is read after the lock, so that it is the latest version.
 async fn load_for_update(
     tx: &Tx,
     caller: &Principal,
     id: Id<Comment>,
     precondition: &Precondition,
 ) -> Result<CommentRow> {
+    // Lock order: the account before the thread, as in the creation of a comment.
+    lock_active(tx, caller).await?;
     let find = visible_to(Some(caller)).filter(comment::Column::Id.eq(id.0));
     lock_thread(tx, find.clone()).await?;
     let row = load_full(&**tx, find).await?.ok_or(Error::NotFound("comment"))?;

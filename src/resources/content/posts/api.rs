@@ -149,7 +149,8 @@ impl PostsApi {
     /// Create a preview link for a post
     ///
     /// Anyone with the link can read this post, draft or not, for three days and without authentication. The link
-    /// ends earlier if its creator's account is disabled or gets a lower role.
+    /// ends earlier if the links of the post are deleted, the post is deleted, or its creator's account is deleted,
+    /// is disabled, gets a lower role or gets a new password from an admin.
     #[oai(path = "/:post/preview", method = "post", operation_id = "postsCreatePreview")]
     async fn create_preview(
         &self,

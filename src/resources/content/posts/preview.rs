@@ -100,9 +100,12 @@ impl Posts {
         let (caller, now) = (caller.clone(), self.clock.now());
         self.db
             .write(async move |tx| {
+                lock_active(&tx, &caller).await?;
                 let post = find_owned(&*tx, &caller, &key).await?;
-                preview::Entity::delete_many().filter(preview::Column::PostId.eq(post)).exec(&*tx).await?;
-                tx.record(NewEntry::new(AuditAction::PreviewsDeleted, post, now));
+                let delete = preview::Entity::delete_many().filter(preview::Column::PostId.eq(post));
+                if delete.exec(&*tx).await?.rows_affected > 0 {
+                    tx.record(NewEntry::new(AuditAction::PreviewsDeleted, post, now));
+                }
                 Ok(())
             })
             .await

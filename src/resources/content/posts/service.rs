@@ -337,14 +337,16 @@ fn empty_draft(id: Uuid, author: Uuid, now: i64) -> post::Model {
     }
 }
 
-/// Locks and returns the post for an update, after the checks of visibility (404), owner (403) and `If-Match`
-/// (412).
+/// Locks and returns the post for an update, after the checks of the caller (401), visibility (404), owner (403) and
+/// `If-Match` (412).
 pub(super) async fn load_for_update(
     tx: &Tx,
     caller: &Principal,
     key: &PostKey,
     precondition: &Precondition,
 ) -> Result<FullPost> {
+    // Lock order: the account before the post, as in the creation of a post.
+    lock_active(tx, caller).await?;
     let post = load_locked(tx, visible_to(Some(caller)).filter(key.matches())).await?;
     let post = post.ok_or(Error::NotFound("post"))?;
     check_owner(caller, post.row.author_id)?;

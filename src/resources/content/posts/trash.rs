@@ -15,9 +15,12 @@ use crate::{
         auth::{Ownership, Principal, RESTRICTED},
         problem::{Error, Result},
     },
-    resources::content::{
-        revisions::{Change, store_revisions},
-        trash::PURGE_BATCH,
+    resources::{
+        accounts::active::lock_active,
+        content::{
+            revisions::{Change, store_revisions},
+            trash::PURGE_BATCH,
+        },
     },
 };
 
@@ -40,6 +43,7 @@ impl Posts {
         let since = self.trash.cutoff(now);
         self.db
             .write(async move |tx| {
+                lock_active(&tx, &caller).await?;
                 let find = in_trash(Some(&caller), since).filter(key.matches());
                 let Some(mut post) = load_locked(&tx, find).await? else {
                     let post = load_full(&*tx, visible_to(Some(&caller)).filter(key.matches())).await?;

@@ -19,9 +19,10 @@ use super::{
     types::{DeliveryState, DisabledReason, EndpointState, WebhookFormat},
 };
 use crate::{
-    domain::timestamp::Timestamp,
+    domain::{audit::AuditAction, timestamp::Timestamp},
     http::problem::{Error, Result},
     infra::{
+        audit_log::{Changes, NewEntry},
         db::Tx,
         http_client::{HttpResponse, Timeouts},
         jitter::jitter,
@@ -299,6 +300,7 @@ async fn update_endpoint(
     if failing == endpoint.failing_since && reason.is_none() {
         return Ok(());
     }
+    let before = endpoint.clone();
     let (id, version, enabled) = (endpoint.id, endpoint.version, endpoint.state == EndpointState::Enabled);
     let mut row = endpoint.into_active_model();
     row.failing_since = Set(failing);
@@ -310,7 +312,11 @@ async fn update_endpoint(
         row.updated_at = Set(now);
         fail_pending(tx, id, now).await?;
     }
-    row.update(&**tx).await?;
+    let row = row.update(&**tx).await?;
+    if row.version != before.version {
+        let changes = Changes::between(&before, &row);
+        tx.record(NewEntry::new(AuditAction::EndpointUpdated, id, now).with_changes(changes));
+    }
     Ok(())
 }
 
