@@ -86,6 +86,7 @@ async fn stores_files_of_several_parts_and_lists_folders() {
         assert!(blobs.folders("cd").await.unwrap().is_empty());
         let keys: Vec<_> = blobs.list("").await.unwrap().into_iter().map(|entry| entry.key).collect();
         assert!(keys.contains(&"a.tar".to_owned()) && keys.contains(&"b.tar".to_owned()), "{keys:?}");
+        assert!(!keys.contains(&"o.png".to_owned()), "blobs of other folders are not listed: {keys:?}");
     }
     let _ = std::fs::remove_dir_all(folder);
 }
