@@ -45,6 +45,9 @@ async fn stores_and_deletes() {
             (part.as_ref().unwrap().size, read_all(part).await),
             (800_000, content[65_530..140_000].to_vec())
         );
+        assert_eq!(blobs.read("ab/abc/o.png", 800_000).await.unwrap().as_deref(), Some(&content[..]));
+        assert!(blobs.read("ab/abc/o.png", 799_999).await.is_err());
+        assert_eq!(blobs.read("ab/abc/absent.png", 1).await.unwrap(), None);
         let local = blobs.local_file("ab/abc/o.png").await.unwrap().unwrap();
         assert_eq!(fs_read(local.path()), content);
         let mut listed: Vec<_> =
