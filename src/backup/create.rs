@@ -14,16 +14,17 @@ use sea_orm::{ConnectionTrait, DbBackend};
 use tokio::runtime::Handle;
 
 use super::{
-    BackupError, BackupInfo, DATABASE, DatabaseKind, FORMAT, IMAGE_LIST, IMAGES, INFO, Result, file_error,
+    BackupError, BackupInfo, DATABASE, DatabaseKind, FORMAT, IMAGE_LIST, IMAGES, INFO, MAX_IMAGE, Result,
+    file_error,
 };
 use crate::{
     config::{BackupMedia, Config},
     domain::{secret::Secret, timestamp::Timestamp},
     infra::{
-        archive::ArchiveWriter,
-        blobs::{BlobReader, Blobs},
+        archive::{ArchiveWriter, sha256},
+        blobs::Blobs,
         clock::Clock,
-        db::Db,
+        db::{Db, sqlite_path},
         work_folder::{WorkFolder, folder_of, replace_file},
     },
     resources::{content::media::inventory::originals_after, shared::secrets::sealed_with},
@@ -31,6 +32,9 @@ use crate::{
 
 /// Maximum number of images whose names are reported.
 const MAX_EXAMPLES: usize = 20;
+
+/// Maximum number of consecutive images that cannot be read. More mean that the storage is unavailable.
+const MAX_UNREADABLE: usize = 20;
 
 /// Makes backups.
 #[derive(Clone)]
@@ -48,7 +52,8 @@ pub struct Summary {
     /// The number of images and of their bytes in the backup.
     pub images: u64,
     pub image_bytes: u64,
-    /// The number of images whose bytes are missing or differ from their hash, and the keys of some.
+    /// The number of images whose bytes are missing, cannot be read or differ from their hash, and the keys of some. The
+    /// backup does not contain their bytes.
     pub damaged_images: u64,
     pub damaged_examples: Vec<String>,
     /// The id of the secret key that is needed to restore the backup.
@@ -77,8 +82,8 @@ impl Backups {
     /// Returns a folder with space for a dump of the database: that of the SQLite file.
     pub(super) fn work_parent(&self) -> PathBuf {
         let url = self.config.database_url();
-        match url.strip_prefix("sqlite://") {
-            Some(path) => folder_of(Path::new(path)).to_owned(),
+        match sqlite_path(&url) {
+            Some(path) => folder_of(path).to_owned(),
             None => self.config.storage.data_dir.clone(),
         }
     }
@@ -114,7 +119,7 @@ impl Backups {
         media: BackupMedia,
     ) -> Result<(W, Summary)> {
         let info = self.info().await?;
-        // The images follow the database: an image that is uploaded in between is not in the database, and does no harm.
+        // The images follow the database: an image that is uploaded in between is not part of the backup.
         self.db.dump(&Secret::new(self.config.database_url()), &work.file(DATABASE)).await?;
         let stopped = Arc::new(AtomicBool::new(false));
         let guard = SetOnDrop(stopped.clone());
@@ -225,28 +230,35 @@ impl Task {
     }
 
     fn append_images<W: Write>(&mut self, archive: &mut ArchiveWriter<W>) -> Result<()> {
-        let mut after = String::new();
+        let (mut after, mut unreadable) = (String::new(), 0);
         loop {
             let originals = self.runtime.block_on(originals_after(&self.db, &after))?;
             let Some(last) = originals.last() else { return Ok(()) };
             after.clone_from(&last.key);
             for original in originals {
-                let path = format!("{IMAGES}{}", original.blob);
-                let error = |error| BackupError::Image { key: original.key.clone(), error };
-                let Some(blob) =
-                    self.runtime.block_on(self.media.get(&original.blob, None)).map_err(error)?
-                else {
+                // Completely before its entry begins: an entry cannot be removed.
+                let content = match self.runtime.block_on(self.media.read(&original.blob, MAX_IMAGE)) {
+                    Err(error) if unreadable >= MAX_UNREADABLE => {
+                        return Err(BackupError::Image { key: original.key, error });
+                    }
+                    Err(error) => {
+                        unreadable += 1;
+                        tracing::warn!(key = original.key, %error, "the backup lacks an image that cannot be read");
+                        self.summary.add_damaged(original.key);
+                        continue;
+                    }
+                    Ok(content) => content,
+                };
+                unreadable = 0;
+                let Some(content) = content.filter(|bytes| sha256(bytes) == original.sha256) else {
                     self.summary.add_damaged(original.key);
                     continue;
                 };
-                let size = blob.size;
-                let content = BlobReader::new(blob, self.runtime.clone());
-                let hash = archive.append(&path, size, content).map_err(error)?;
+                let path = format!("{IMAGES}{}", original.blob);
+                let size = content.len() as u64;
+                archive.append(&path, size, &content[..]).map_err(BackupError::Output)?;
                 self.summary.images += 1;
                 self.summary.image_bytes += size;
-                if hash != original.sha256 {
-                    self.summary.add_damaged(original.key);
-                }
             }
         }
     }

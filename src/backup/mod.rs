@@ -31,6 +31,9 @@ const IMAGE_LIST: &str = "media.sha256";
 /// The prefix of the entries of images. The rest is the key of the blob.
 const IMAGES: &str = "media/";
 
+/// Maximum size of an image. Uploads are smaller.
+const MAX_IMAGE: u64 = 64 * 1024 * 1024;
+
 /// The description of a backup.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

@@ -10,22 +10,21 @@ use std::{
 use bytes::Bytes;
 use tokio::runtime::Handle;
 
-use super::{BackupError, BackupInfo, DATABASE, FORMAT, IMAGES, INFO, Result, create::new_file, file_error};
+use super::{
+    BackupError, BackupInfo, DATABASE, FORMAT, IMAGES, INFO, MAX_IMAGE, Result, create::new_file, file_error,
+};
 use crate::{
     infra::{
-        archive::{ArchiveError, Entry, read_archive, verify_archive},
+        archive::{ArchiveError, Entry, read_archive, sha256, verify_archive},
         blobs::Blobs,
         db::Db,
         work_folder::WorkFolder,
     },
-    resources::content::media::inventory::originals_after,
+    resources::content::media::inventory::{hash_of, originals_after},
 };
 
 /// Maximum size of the description.
 const MAX_INFO: u64 = 64 * 1024;
-
-/// Maximum size of an image. Uploads are smaller.
-const MAX_IMAGE: u64 = 64 * 1024 * 1024;
 
 /// A backup file whose hashes are verified.
 pub struct VerifiedBackup<'a> {
@@ -39,6 +38,8 @@ pub struct RestoredImages {
     pub stored: u64,
     /// Images that the storage already had.
     pub unchanged: u64,
+    /// Images whose bytes do not have the hash that the database has, or that are not in the database.
+    pub rejected: u64,
 }
 
 /// Reads a backup completely and compares its hashes. Temporary files are in `work`.
@@ -99,10 +100,11 @@ impl VerifiedBackup<'_> {
         file.sync_all().map_err(file_error(to))
     }
 
-    /// Stores the images that the storage does not have. Keys of images are random and their content never changes, so no
-    /// image of the storage is replaced.
-    pub async fn restore_images(&self, media: &Blobs) -> Result<RestoredImages> {
-        let (path, media, runtime) = (self.path.to_owned(), media.clone(), Handle::current());
+    /// Stores the images of the restored database `db` that the storage does not have, and replaces bytes in the storage
+    /// that do not have the hash in the database.
+    pub async fn restore_images(&self, db: &Db, media: &Blobs) -> Result<RestoredImages> {
+        let path = self.path.to_owned();
+        let target = ImageTarget { db: db.clone(), media: media.clone(), runtime: Handle::current() };
         let restore = move || {
             let mut images = RestoredImages::default();
             let mut failed = None;
@@ -110,11 +112,11 @@ impl VerifiedBackup<'_> {
                 let Some(key) = entry.path.strip_prefix(IMAGES) else {
                     return Ok(entry.path != crate::infra::archive::MANIFEST);
                 };
-                let stored = store_image(key, entry.size, entry.content, &media, &runtime);
-                match stored {
-                    Ok(true) => images.stored += 1,
-                    Ok(false) => images.unchanged += 1,
-                    Err(error) => failed = Some(BackupError::Image { key: key.to_owned(), error }),
+                match target.store(key, entry) {
+                    Ok(Outcome::Stored) => images.stored += 1,
+                    Ok(Outcome::Unchanged) => images.unchanged += 1,
+                    Ok(Outcome::Rejected) => images.rejected += 1,
+                    Err(error) => failed = Some(error),
                 }
                 Ok(failed.is_none())
             });
@@ -128,24 +130,41 @@ impl VerifiedBackup<'_> {
     }
 }
 
-/// Stores an image. Returns false if the storage has it.
-fn store_image(
-    key: &str,
-    size: u64,
-    content: &mut dyn Read,
-    media: &Blobs,
-    runtime: &Handle,
-) -> std::io::Result<bool> {
-    if size > MAX_IMAGE {
-        return Err(std::io::Error::other(format!("must be at most {MAX_IMAGE} bytes, got {size}")));
+/// What happened to an image of a backup.
+enum Outcome {
+    Stored,
+    Unchanged,
+    Rejected,
+}
+
+/// The restored database and the storage of its images.
+struct ImageTarget {
+    db: Db,
+    media: Blobs,
+    runtime: Handle,
+}
+
+impl ImageTarget {
+    fn store(&self, blob: &str, entry: Entry<'_>) -> Result<Outcome> {
+        let Some(expected) = self.runtime.block_on(hash_of(&self.db, blob))? else {
+            return Ok(Outcome::Rejected);
+        };
+        let error = |error| BackupError::Image { key: blob.to_owned(), error };
+        // Bytes that cannot be read are replaced, too.
+        let stored = self.runtime.block_on(self.media.read(blob, MAX_IMAGE));
+        if let Ok(Some(stored)) = stored
+            && sha256(&stored) == expected
+        {
+            return Ok(Outcome::Unchanged);
+        }
+        let mut bytes = Vec::new();
+        entry.content.take(MAX_IMAGE).read_to_end(&mut bytes).map_err(error)?;
+        if sha256(&bytes) != expected {
+            return Ok(Outcome::Rejected);
+        }
+        self.runtime.block_on(self.media.put(blob, Bytes::from(bytes))).map_err(error)?;
+        Ok(Outcome::Stored)
     }
-    if runtime.block_on(media.size(key))? == Some(size) {
-        return Ok(false);
-    }
-    let mut bytes = Vec::new();
-    content.read_to_end(&mut bytes)?;
-    runtime.block_on(media.put(key, Bytes::from(bytes)))?;
-    Ok(true)
 }
 
 /// Returns the number of images whose bytes are not in the storage, and the keys of the first ones.

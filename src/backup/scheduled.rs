@@ -1,10 +1,13 @@
 //! Scheduled backups and their retention.
-use std::sync::Arc;
+use std::{io, sync::Arc};
 
 use super::{BackupError, Result, create::new_file, file_error};
 use crate::{
     domain::timestamp::Timestamp,
-    infra::{blobs::Blobs, work_folder::WorkFolder},
+    infra::{
+        blobs::{BlobEntry, Blobs},
+        work_folder::WorkFolder,
+    },
 };
 
 const PREFIX: &str = "tenon-";
@@ -35,36 +38,46 @@ impl super::Backups {
             );
         }
         store.put_file(&name, &work.file("archive")).await.map_err(BackupError::Output)?;
-        delete_oldest(&store, self.config.backup.backup_keep.0).await?;
+        // The backup is complete: a repetition of the job would only make another one.
+        if let Err(error) = delete_oldest(&store, self.config.backup.backup_keep.0, &name).await {
+            tracing::warn!(%error, "old backups cannot be deleted: delete them, or restore the permission");
+        }
         Ok(Some(name))
     }
 }
 
-/// Returns the name of a backup. Names are sorted by time.
+/// Returns the name of a backup. It contains the time.
 fn name(now: i64) -> String {
     let time = Timestamp(now).to_string();
     let time = time.get(..19).unwrap_or(&time).replace(':', "").to_lowercase();
     format!("{PREFIX}{time}z{SUFFIX}")
 }
 
-/// Returns the keys of scheduled backups in a storage, the newest first.
-pub async fn scheduled_backups(store: &Blobs) -> std::io::Result<Vec<String>> {
-    let is_backup = |key: &String| {
-        let time = key.strip_prefix(PREFIX).and_then(|rest| rest.strip_suffix(SUFFIX));
+/// Returns the scheduled backups in a storage, the last written first. Their names are not compared first, because the clock
+/// may have been wrong.
+pub async fn scheduled_backups(store: &Blobs) -> io::Result<Vec<BlobEntry>> {
+    let is_backup = |entry: &BlobEntry| {
+        let time = entry.key.strip_prefix(PREFIX).and_then(|rest| rest.strip_suffix(SUFFIX));
         time.is_some_and(|time| {
             let digits = time.bytes().filter(u8::is_ascii_digit).count();
             time.len() == "2026-11-29t100526z".len() && digits == 14
         })
     };
-    let entries = store.list("").await?;
-    let mut keys: Vec<String> = entries.into_iter().map(|entry| entry.key).filter(is_backup).collect();
-    keys.sort_by(|one, other| other.cmp(one));
-    Ok(keys)
+    let mut backups = store.list("").await?;
+    backups.retain(is_backup);
+    backups.sort_by(|one, other| (other.written_at, &other.key).cmp(&(one.written_at, &one.key)));
+    Ok(backups)
 }
 
-async fn delete_oldest(store: &Blobs, keep: usize) -> Result<()> {
-    for key in scheduled_backups(store).await.map_err(BackupError::Output)?.iter().skip(keep) {
-        store.remove(key).await.map_err(BackupError::Output)?;
+/// Deletes the oldest backups, so that `newest` and `keep - 1` others remain. Returns the first error after it has tried to
+/// delete each of them.
+async fn delete_oldest(store: &Blobs, keep: usize, newest: &str) -> io::Result<()> {
+    let mut result = Ok(());
+    let others = scheduled_backups(store).await?.into_iter().filter(|backup| backup.key != newest);
+    for backup in others.skip(keep.saturating_sub(1)) {
+        let deleted = store.remove(&backup.key).await;
+        result = result
+            .and(deleted.map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", backup.key))));
     }
-    Ok(())
+    result
 }

@@ -26,7 +26,11 @@ use crate::{
         self, BatchResult, DefaultYear, ImportError, ImportedDocument, ImportedPost, ImportedRecord, Outcome,
         Progress, Publication, Report, Target, files,
     },
-    infra::{clock::Clock, db::Tx, sealing::SecretKeys},
+    infra::{
+        clock::Clock,
+        db::{Tx, sqlite_path},
+        sealing::SecretKeys,
+    },
     resources::{
         accounts::users::find_or_create_author,
         content::{
@@ -171,8 +175,7 @@ fn check_has_markdown(folder: &Path) -> std::result::Result<(), String> {
 /// Returns whether the database exists. PostgreSQL counts as existing, because a connection does not create
 /// it.
 fn database_exists(url: &str) -> bool {
-    let file = url.strip_prefix("sqlite://").and_then(|path| path.split('?').next());
-    file.is_none_or(|file| Path::new(file).exists())
+    sqlite_path(url).is_none_or(Path::exists)
 }
 
 fn format_report(report: &Report, json: bool) -> std::result::Result<String, String> {

@@ -19,8 +19,10 @@ use crate::{
     domain::{secret::Secret, timestamp::Timestamp},
     infra::{
         clock::Clock,
-        dump::{ExclusiveLock, check_sqlite, lock_exclusively},
-        pg_tools, private_files,
+        database_files::{MovedFiles, existing_files},
+        db::sqlite_path,
+        dump::{ExclusiveLock, check_sqlite, is_damaged, lock_exclusively},
+        pg_tools,
         sealing::read_key_file,
         work_folder::{WorkFolder, folder_of, sync_folder_of},
     },
@@ -28,13 +30,13 @@ use crate::{
 
 /// Restore a backup into a data folder without a database, or into an empty PostgreSQL database
 ///
-/// Verifies all hashes before it changes anything, ends all sessions and replaces the signing key. The secret key of the
-/// backup must be configured.
+/// Verifies all hashes before it changes anything, ends all sessions, deletes all preview links and replaces the signing
+/// key. The secret key of the backup must be configured.
 #[derive(Args)]
 pub struct Restore {
     /// File of the backup
     file: PathBuf,
-    /// Replace the SQLite database of the data folder, and keep its files in another folder
+    /// Replace the SQLite database of the data folder, and move its files to another folder
     #[arg(long)]
     replace: bool,
 }
@@ -47,10 +49,8 @@ impl Restore {
         check_schema(&verified.info)?;
         check_key(&verified.info, config)?;
         let url = config.database_url();
-        match (url.strip_prefix("sqlite://"), verified.info.database) {
-            (Some(path), DatabaseKind::Sqlite) => {
-                self.restore_sqlite(&verified, Path::new(path), config).await?
-            }
+        match (sqlite_path(&url), verified.info.database) {
+            (Some(path), DatabaseKind::Sqlite) => self.restore_sqlite(&verified, path, config).await?,
             (None, DatabaseKind::Postgres) if self.replace => {
                 return Err(
                     "--replace: applies to SQLite only. Create an empty database, and set database_url"
@@ -85,46 +85,58 @@ impl Restore {
         let app = app_on(&format!("sqlite://{}", new.display()), config).await?;
         let report = finish(&app, verified, config).await?;
         app.db.close().await.map_err(|error| database_message(&error))?;
-        if path.exists() {
-            let old = keep_existing(path)?;
-            print(&format!("the previous database is in {}\n", old.display()));
-        }
+        let moved = move_existing(path)?;
         // Closing the locked connection deletes a write-ahead log at the path.
         drop(lock);
         // A link does not replace a file that a service has created in the meantime.
-        fs::hard_link(&new, path).and_then(|()| sync_folder_of(path)).map_err(|error| {
-            format!("cannot create {}: {error}. Stop all services and repeat", path.display())
-        })?;
+        if let Err(error) = fs::hard_link(&new, path) {
+            let rest = moved.map_or(Ok(()), |moved| move_back(path, moved));
+            let rest = rest.err().map_or_else(String::new, |message| format!(". {message}"));
+            return Err(format!(
+                "cannot create {}: {error}{rest}. Stop all services and repeat",
+                path.display()
+            ));
+        }
+        if let Some(moved) = moved {
+            print(&format!("the previous database is in {}\n", moved.folder().display()));
+        }
+        sync_folder_of(path)
+            .map_err(|error| format!("cannot sync the folder of {}: {error}", path.display()))?;
         print(&report);
         Ok(())
     }
 
-    /// Locks the existing database, so that no service opens it.
+    /// Locks the existing database, so that no service opens it. Its logs may exist without it.
     fn lock_existing(&self, path: &Path) -> Result<Option<ExclusiveLock>, String> {
-        if !path.exists() {
-            return Ok(None);
-        }
-        let lock = match lock_exclusively(path) {
-            Ok(Some(lock)) => Some(lock),
-            Ok(None) => {
-                return Err(format!(
-                    "{} is in use: stop the service, then repeat the command",
-                    path.display()
-                ));
-            }
-            // A damaged database is a reason to restore a backup.
-            Err(error) => {
-                warn(&format!("{}: {}", path.display(), database_message(&error)));
-                None
-            }
-        };
+        let existing = existing_files(path);
+        let Some(first) = existing.first() else { return Ok(None) };
+        let lock = if path.exists() { lock(path)? } else { None };
         match self.replace {
             true => Ok(lock),
             false => Err(format!(
-                "{} exists: add --replace to replace it (its files are kept in another folder), or set --data-dir",
-                path.display()
+                "{} exists: add --replace to replace the database (its files are moved to another folder), or set \
+                 --data-dir",
+                first.display()
             )),
         }
+    }
+}
+
+/// Locks a database. Returns `None` if it is damaged.
+fn lock(path: &Path) -> Result<Option<ExclusiveLock>, String> {
+    match lock_exclusively(path) {
+        Ok(Some(lock)) => Ok(Some(lock)),
+        Ok(None) => Err(format!("{} is in use: stop the service, then repeat the command", path.display())),
+        // A damaged database must not prevent a restore.
+        Err(error) if is_damaged(&error) => {
+            warn(&format!("{}: {}", path.display(), database_message(&error)));
+            Ok(None)
+        }
+        Err(error) => Err(format!(
+            "cannot lock {}: {}. Check the path, its permissions and the disk",
+            path.display(),
+            database_message(&error)
+        )),
     }
 }
 
@@ -158,26 +170,29 @@ fn check_key(info: &BackupInfo, config: &Config) -> Result<(), String> {
     ))
 }
 
-/// Moves the files of the existing database to a new folder beside them, and returns the folder.
-fn keep_existing(path: &Path) -> Result<PathBuf, String> {
+/// Moves the files of the existing database, if there are any, to a new folder beside them.
+fn move_existing(path: &Path) -> Result<Option<MovedFiles>, String> {
+    if existing_files(path).is_empty() {
+        return Ok(None);
+    }
     let time = Timestamp(Clock::System.now()).to_string().replace(':', "");
     let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let folder = path.with_file_name(format!("{name}-before-restore-{time}"));
-    let keep = || {
-        private_files::create_folder(&folder)?;
-        // The database last: without it, the other files have no effect.
-        for suffix in ["-shm", "-wal", ""] {
-            let file = path.with_file_name(format!("{name}{suffix}"));
-            if file.exists() {
-                fs::rename(&file, folder.join(format!("{name}{suffix}")))?;
-            }
-        }
-        sync_folder_of(path)
-    };
-    match keep() {
-        Ok(()) => Ok(folder),
-        Err(error) => Err(format!("cannot move {} to {}: {error}", path.display(), folder.display())),
-    }
+    let moved = MovedFiles::move_to(path, folder.clone());
+    moved
+        .map(Some)
+        .map_err(|error| format!("cannot move {} to {}: {error}", path.display(), folder.display()))
+}
+
+fn move_back(path: &Path, moved: MovedFiles) -> Result<(), String> {
+    let folder = moved.folder().to_owned();
+    moved.undo().map_err(|error| {
+        format!(
+            "The files of {} are in {} and cannot be moved back: {error}",
+            path.display(),
+            folder.display()
+        )
+    })
 }
 
 async fn restore_postgres(verified: &VerifiedBackup<'_>, url: &str, config: &Config) -> Result<(), String> {
@@ -204,14 +219,22 @@ async fn restore_postgres(verified: &VerifiedBackup<'_>, url: &str, config: &Con
     Ok(())
 }
 
-/// Restores the images, ends all sessions and replaces the signing key. Returns the report for the operator.
+/// Restores the images, ends all sessions, deletes all preview links and replaces the signing key. Returns the report for
+/// the operator.
 async fn finish(app: &App, verified: &VerifiedBackup<'_>, config: &Config) -> Result<String, String> {
     let service = |error: crate::http::problem::Error| super::errors::message(&error);
     let sessions = app.sessions.delete_all().await.map_err(service)?;
     app.sessions.replace_keys().await.map_err(service)?;
     let media = config.media_store().map_err(|error| format!("the S3 bucket cannot be used: {error}"))?;
-    let images = verified.restore_images(&media).await.map_err(|error| backup::message(&error))?;
+    let links = app.posts.delete_all_previews().await.map_err(service)?;
+    let images = verified.restore_images(&app.db, &media).await.map_err(|error| backup::message(&error))?;
     let missing = missing_images(&app.db, &media).await.map_err(|error| backup::message(&error))?;
+    if images.rejected > 0 {
+        warn(&format!(
+            "the bytes of {} images in the backup do not belong to the database and were not stored: run tenon doctor",
+            images.rejected
+        ));
+    }
     if missing.0 > 0 {
         warn(&format!(
             "the bytes of {} images are not in the storage of images, such as {}: copy them from the backed up service",
@@ -221,8 +244,8 @@ async fn finish(app: &App, verified: &VerifiedBackup<'_>, config: &Config) -> Re
     }
     let accounts = restore_report::credentials(&app.db).await.map_err(|error| database_message(&error))?;
     Ok(format!(
-        "restored the backup of {}\nimages: {} stored, {} unchanged\nended {sessions} sessions and replaced the signing \
-         key\n{accounts}",
+        "restored the backup of {}\nimages: {} stored, {} unchanged\nended {sessions} sessions, deleted {links} preview links \
+         and replaced the signing key\n{accounts}",
         verified.info.created_at, images.stored, images.unchanged
     ))
 }

@@ -13,7 +13,8 @@ const MAX_LISTED: u64 = 100;
 /// Returns the lines of the report.
 pub async fn credentials(db: &Db) -> Result<String, DbErr> {
     let count = user::Entity::find().count(db.read()).await?;
-    let mut lines = vec![format!("{count} accounts came back with their passwords and roles of that time:")];
+    let mut lines =
+        vec![format!("{count} accounts were restored with their passwords, roles and states of that time:")];
     let users = user::Entity::find().order_by_asc(user::Column::Role).order_by_asc(user::Column::Email);
     for user in users.limit(MAX_LISTED).all(db.read()).await? {
         let email = user.email.as_deref().unwrap_or("without e-mail address");
@@ -21,7 +22,7 @@ pub async fn credentials(db: &Db) -> Result<String, DbErr> {
     }
     lines.extend(remaining(count));
     let count = api_key::Entity::find().count(db.read()).await?;
-    lines.push(format!("{count} API keys came back; delete those that were revoked after the backup:"));
+    lines.push(format!("{count} API keys were restored; delete those that were revoked after the backup:"));
     let keys = api_key::Entity::find()
         .join(JoinType::InnerJoin, api_key::Relation::User.def())
         .select_also(user::Entity)

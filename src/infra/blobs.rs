@@ -2,7 +2,6 @@
 //! client input.
 mod bucket;
 mod folder;
-mod reader;
 mod temp_files;
 
 use std::{
@@ -17,7 +16,6 @@ use futures_util::{StreamExt, stream::BoxStream};
 use bucket::Bucket;
 pub use bucket::S3Config;
 use folder::Folder;
-pub use reader::BlobReader;
 pub use temp_files::{TempDir, TempFile};
 
 /// A stream of bytes, read on demand.
@@ -118,6 +116,26 @@ impl Blobs {
             Backend::Bucket(bucket) => bucket.get(check_key(key)?, range).await,
         };
         none_if_missing(found)
+    }
+
+    /// Returns the content of a blob, or `None` if it does not exist.
+    ///
+    /// # Errors
+    ///
+    /// Also if it has more than `max` bytes.
+    pub async fn read(&self, key: &str, max: u64) -> io::Result<Option<Vec<u8>>> {
+        let Some(mut blob) = self.get(key, None).await? else { return Ok(None) };
+        let mut content = Vec::new();
+        while let Some(chunk) = blob.chunks.next().await {
+            content.extend_from_slice(&chunk?);
+            if content.len() as u64 > max {
+                return Err(io::Error::other(format!(
+                    "{key}: must be at most {max} bytes, got {}",
+                    blob.size
+                )));
+            }
+        }
+        Ok(Some(content))
     }
 
     /// Returns a blob as a local file; a bucket blob is downloaded to a temporary file.

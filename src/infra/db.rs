@@ -38,6 +38,9 @@ pub use super::transaction::Tx;
 /// Maximum duration of a write transaction. It is rolled back afterwards, because others wait for its locks.
 const MAX_DURATION: Duration = Duration::from_secs(30);
 
+/// Maximum duration of a query of a check. It reads whole tables.
+const MAX_CHECK: Duration = Duration::from_secs(6 * 3600);
+
 /// The interval at which caches look for the commits of other processes, and the timeout of the query for them. A commit
 /// is found within the sum of both: one second.
 pub const FOLLOW_INTERVAL: Duration = Duration::from_millis(500);
@@ -62,6 +65,12 @@ pub enum ReadConnection {
     Postgres(DatabaseConnection),
 }
 
+/// Returns the path of the SQLite file that a URL names, without the parameters of the URL; `None` for PostgreSQL.
+pub fn sqlite_path(url: &str) -> Option<&Path> {
+    let path = url.strip_prefix("sqlite://")?;
+    Some(Path::new(path.split_once('?').map_or(path, |(path, _)| path)))
+}
+
 /// A handle to the database. Clones share the connections.
 #[derive(Clone)]
 pub struct Db {
@@ -77,61 +86,63 @@ impl Db {
         Db::open_observed(url, None).await
     }
 
-    /// Opens an existing database for checks: does not create it, and does not change the permissions of its files.
+    /// Opens an existing database for checks: does not create it, and does not change the permissions of its files. Its
+    /// queries may take [`MAX_CHECK`].
     pub async fn open_existing(url: &str) -> Result<Db, DbErr> {
-        let Some(path) = url.strip_prefix("sqlite://") else { return Db::open(url).await };
-        match Path::new(path).is_file() {
-            true => Db::sqlite_file(path, None),
-            false => Err(custom_error(&format!("there is no database {path}"))),
+        let Some(path) = sqlite_path(url) else { return Db::postgres(url, None, MAX_CHECK).await };
+        match path.is_file() {
+            true => Db::sqlite_file(path, None, MAX_CHECK),
+            false => Err(custom_error(&format!("there is no database {}", path.display()))),
         }
     }
 
     /// Opens the database with an observer of all statements.
     pub async fn open_observed(url: &str, observer: Option<QueryObserver>) -> Result<Db, DbErr> {
-        match url.strip_prefix("sqlite://") {
+        match sqlite_path(url) {
             Some(path) => Db::sqlite(path, observer),
             None if url.starts_with("postgres://") || url.starts_with("postgresql://") => {
-                Db::postgres(url, observer.as_ref()).await
+                Db::postgres(url, observer.as_ref(), sqlite::MAX_QUERY).await
             }
             None => Err(DbErr::Custom("database URL: must start with sqlite:// or postgres://".into())),
         }
     }
 
-    fn sqlite(path: &str, observer: Option<QueryObserver>) -> Result<Db, DbErr> {
-        let path = path.split('?').next().unwrap_or_default();
-        if let Some(folder) = Path::new(path).parent().filter(|folder| !folder.as_os_str().is_empty()) {
+    fn sqlite(path: &Path, observer: Option<QueryObserver>) -> Result<Db, DbErr> {
+        if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
             private_files::create_folder(folder).map_err(|error| {
                 DbErr::Custom(format!("cannot create the folder {}: {error}", folder.display()))
             })?;
         }
-        private_files::create_file(Path::new(path))
-            .map_err(|error| DbErr::Custom(format!("cannot open the database {path}: {error}")))?;
+        private_files::create_file(path).map_err(|error| {
+            DbErr::Custom(format!("cannot open the database {}: {error}", path.display()))
+        })?;
         for suffix in ["", "-wal", "-shm"] {
-            let file = format!("{path}{suffix}");
+            let file = format!("{}{suffix}", path.display());
             private_files::restrict(Path::new(&file), Private::File).map_err(DbErr::Custom)?;
         }
-        Db::sqlite_file(path, observer)
+        Db::sqlite_file(path, observer, sqlite::MAX_QUERY)
     }
 
-    fn sqlite_file(path: &str, observer: Option<QueryObserver>) -> Result<Db, DbErr> {
+    fn sqlite_file(path: &Path, observer: Option<QueryObserver>, max_query: Duration) -> Result<Db, DbErr> {
         let database = sqlite::Database::new(path.into(), observer);
         let notifier = ChangeNotifier::default();
         // The writer is opened first, because it sets the journal mode of the file.
         let writer = Writer::start(database.clone(), MAX_DURATION, notifier.clone())?;
-        let reader = ReadConnection::Sqlite(sqlite::Readers::open(database.clone(), sqlite::MAX_QUERY)?);
+        let reader = ReadConnection::Sqlite(sqlite::Readers::open(database.clone(), max_query)?);
         Ok(Db::with_backend(Backend::Sqlite { database, writer }, reader, notifier))
     }
 
-    async fn postgres(url: &str, observer: Option<&QueryObserver>) -> Result<Db, DbErr> {
+    async fn postgres(url: &str, observer: Option<&QueryObserver>, max_query: Duration) -> Result<Db, DbErr> {
+        let max_query = max_query.as_millis().to_string();
         let mut options = ConnectOptions::new(url);
         options
             .max_connections(20)
             .acquire_timeout(Duration::from_secs(3))
             .test_before_acquire_if_idle_for(Duration::from_secs(30))
             .sqlx_logging(false)
-            .map_sqlx_postgres_opts(|postgres| {
+            .map_sqlx_postgres_opts(move |postgres| {
                 postgres.application_name("tenon").options([
-                    ("statement_timeout", "5000"),
+                    ("statement_timeout", max_query.as_str()),
                     ("lock_timeout", "2000"),
                     ("idle_in_transaction_session_timeout", "10000"),
                 ])

@@ -48,7 +48,8 @@ async fn dump_sqlite(database: Database, path: Arc<Path>) -> Result<(), DbErr> {
         // SQLite would create the file with the permissions of the umask. It accepts an empty file.
         private_files::write_new_file(&path, b"")
             .map_err(|error| custom_error(&format!("cannot create {}: {error}", path.display())))?;
-        let mut connection = database.connect(Access::ReadWrite)?;
+        // The storage of the dump may be another one, and its failure must not end the service.
+        let mut connection = database.with_separate_failure().connect(Access::ReadWrite)?;
         connection.interrupt_if(move || cancellation.is_cancelled())?;
         let path = path.to_str().ok_or_else(|| custom_error("the path of the dump is not UTF-8"))?;
         let vacuum = Statement::from_sql_and_values(DbBackend::Sqlite, "VACUUM INTO ?", [path.into()]);
@@ -80,6 +81,11 @@ pub async fn check_sqlite(path: &Path) -> Result<Vec<String>, DbErr> {
         Ok(problems)
     })
     .await
+}
+
+/// Returns whether an error means that a SQLite file is damaged, or is not a database.
+pub fn is_damaged(error: &DbErr) -> bool {
+    sqlite::is_damaged(error)
 }
 
 /// A lock on a SQLite file that no other connection is open on.

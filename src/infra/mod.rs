@@ -5,6 +5,7 @@ pub mod audit_log;
 pub mod blobs;
 pub mod clock;
 pub mod collection_versions;
+pub mod database_files;
 pub mod db;
 pub mod db_error;
 pub mod disk;

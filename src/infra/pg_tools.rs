@@ -65,7 +65,9 @@ async fn run(
     let mut command = Command::new(tool);
     command.args(arguments).arg(format!("--dbname={}", connection.url)).arg("--no-password");
     // In the environment, because other users can read the arguments of a process.
-    command.env("PGPASSWORD", connection.password.expose());
+    if let Some(password) = &connection.password {
+        command.env("PGPASSWORD", password.expose());
+    }
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
     let mut child = command.spawn().map_err(|error| match error.kind() {
         ErrorKind::NotFound => format!(
@@ -96,10 +98,11 @@ async fn run(
     Err(format!("{tool} failed: {}", message.trim()))
 }
 
-/// The URL of a database without its password, and the password.
+/// The URL of a database without its password, and the password. Without one, the tools use that of the environment or of
+/// the password file.
 struct Connection {
     url: String,
-    password: Secret<String>,
+    password: Option<Secret<String>>,
 }
 
 impl Connection {
@@ -117,12 +120,13 @@ impl Connection {
         }
         let (user, password, host) = match authority.rsplit_once('@') {
             Some((user, host)) => match user.split_once(':') {
-                Some((user, password)) => (format!("{user}@"), password, host),
-                None => (format!("{user}@"), "", host),
+                Some((user, password)) => (format!("{user}@"), Some(password), host),
+                None => (format!("{user}@"), None, host),
             },
-            None => (String::new(), "", authority),
+            None => (String::new(), None, authority),
         };
-        let password = Secret::new(percent_decode(password).ok_or_else(invalid)?);
+        let password = password.map(|text| percent_decode(text).map(Secret::new).ok_or_else(invalid));
+        let password = password.transpose()?;
         Ok(Connection { url: format!("{scheme}://{user}{host}{rest}"), password })
     }
 }
@@ -150,14 +154,14 @@ mod tests {
             (
                 "postgres://ada:p%40ss%3A@db:5432/tenon?sslmode=require",
                 "postgres://ada@db:5432/tenon?sslmode=require",
-                "p@ss:",
+                Some("p@ss:"),
             ),
-            ("postgresql://ada@db/tenon", "postgresql://ada@db/tenon", ""),
-            ("postgres://db", "postgres://db", ""),
+            ("postgresql://ada@db/tenon", "postgresql://ada@db/tenon", None),
+            ("postgres://db", "postgres://db", None),
         ] {
             let connection = Connection::parse(&Secret::new(url.to_owned())).unwrap();
             assert_eq!(
-                (connection.url.as_str(), connection.password.expose().as_str()),
+                (connection.url.as_str(), connection.password.as_ref().map(|it| it.expose().as_str())),
                 (expected, password)
             );
         }

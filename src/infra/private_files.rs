@@ -51,7 +51,7 @@ pub enum Private {
 }
 
 impl Private {
-    /// Returns the forbidden permissions, and the argument of `chmod` that takes them away.
+    /// Returns the forbidden permissions, and the argument of `chmod` that removes them.
     fn rule(self) -> (u32, &'static str) {
         match self {
             Private::File => (GROUP_AND_OTHERS, "go="),
@@ -79,7 +79,7 @@ fn forbidden_mode(path: &Path, kind: Private) -> Result<Option<u32>, String> {
 ///
 /// # Errors
 ///
-/// The message contains the command that takes the permissions away.
+/// The message contains the command that removes the permissions.
 pub fn check(path: &Path, kind: Private) -> Result<(), String> {
     match forbidden_mode(path, kind)? {
         Some(mode) => Err(format!(
@@ -92,7 +92,7 @@ pub fn check(path: &Path, kind: Private) -> Result<(), String> {
     }
 }
 
-/// Takes the forbidden permissions of a file or folder away, if it exists.
+/// Removes the forbidden permissions of a file or folder, if it exists.
 ///
 /// # Errors
 ///

@@ -10,14 +10,15 @@ use std::{
     },
 };
 
-use entity::{channel, media, post, session, signing_key, tag};
-use sea_orm::{ConnectionTrait, EntityTrait};
+use entity::{channel, media, post, preview, session, signing_key, tag};
+use sea_orm::{ConnectionTrait, EntityTrait, Statement};
 use serde_json::json;
 use tenon::{
     backup::{Backups, restore, scheduled_backups},
     config::{BackupMedia, Config},
     http::auth::Role,
     infra::{
+        blobs::Blobs,
         db::Db,
         dump::{check_sqlite, lock_exclusively},
         work_folder::WorkFolder,
@@ -126,6 +127,9 @@ fn a_restored_backup_has_all_data_but_no_sessions_and_another_signing_key() {
     let user = "INSERT INTO sessions (id, user_id, family_hash, refresh_hash, created_at, last_used_at, expires_at) \
                 SELECT id, id, 'f', 'r', 0, 0, 9999999999999 FROM users WHERE email IS NOT NULL";
     execute(&sandbox, user);
+    let link = "INSERT INTO previews (id, post_id, created_by, expires_at, created_at) \
+                SELECT id, id, author_id, 9999999999999, 0 FROM posts";
+    execute(&sandbox, link);
     let backup = back_up(&sandbox, &[]);
     assert_eq!(fs::metadata(&backup).expect("a file").permissions().mode() & 0o777, 0o600);
 
@@ -133,8 +137,8 @@ fn a_restored_backup_has_all_data_but_no_sessions_and_another_signing_key() {
     let report = restore_into(&other, &backup, &[]).succeeds().stdout;
     for line in [
         "images: 1 stored, 0 unchanged",
-        "ended 1 sessions and replaced the signing key",
-        "accounts came back with their passwords",
+        "ended 1 sessions, deleted 1 preview links and replaced the signing key",
+        "accounts were restored with their passwords",
         "admin ada@acme.test (active)",
         "\"ci\" of ada@acme.test: posts:read, expires 20",
     ] {
@@ -143,6 +147,8 @@ fn a_restored_backup_has_all_data_but_no_sessions_and_another_signing_key() {
     assert!(!report.contains(&key));
     let sessions = async |db: &Db| session::Entity::find().all(db.read()).await.expect("rows").len();
     assert_eq!((query(&sandbox, sessions), query(&other, sessions)), (1, 0));
+    let links = async |db: &Db| preview::Entity::find().all(db.read()).await.expect("rows").len();
+    assert_eq!((query(&sandbox, links), query(&other, links)), (1, 0));
     let restored_key = query(&other, key_ids);
     assert!(restored_key.len() == 1 && restored_key != signing_key, "{restored_key:?}");
     let posts = async |db: &Db| post::Entity::find().all(db.read()).await.expect("rows");
@@ -248,7 +254,7 @@ fn a_restore_rejects_a_folder_in_use_and_keeps_the_replaced_database() {
         "INSERT INTO tags (id, name, slug, listed_without_posts, version, created_at, updated_at) \
                        SELECT id, 'later', 'later', 1, 1, 0, 0 FROM users WHERE email IS NOT NULL",
     );
-    restore_into(&sandbox, &backup, &[]).fails(1, "add --replace to replace it");
+    restore_into(&sandbox, &backup, &[]).fails(1, "add --replace to replace the database");
     query(&sandbox, async |_: &Db| {
         // The other process has the database open.
         restore_into(&sandbox, &backup, &["--replace"]).fails(1, "is in use: stop the service");
@@ -388,10 +394,127 @@ async fn a_backup_reports_images_without_their_bytes() {
     let sandbox = Sandbox::new();
     let (backups, _) = backups(&api, &[]);
     let summary = backups.write_file(&sandbox.0.join("a.tar"), BackupMedia::Include).await.expect("a backup");
-    assert_eq!((summary.images, summary.damaged_images), (2, 2));
+    assert_eq!((summary.images, summary.damaged_images), (1, 2), "damaged bytes are not in the backup");
     let mut expected = vec![rows[0].key.clone(), rows[1].key.clone()];
     expected.sort();
     assert_eq!(summary.damaged_examples, expected);
+    // A folder cannot be read as a file.
+    fs::create_dir(original(&rows[0])).expect("a folder");
+    let summary = backups.write_file(&sandbox.0.join("b.tar"), BackupMedia::Include).await.expect("a backup");
+    assert_eq!(
+        (summary.images, summary.damaged_images),
+        (1, 2),
+        "an unreadable image does not stop a backup"
+    );
+}
+
+#[api_test]
+async fn a_backup_fails_if_no_image_can_be_read() {
+    let api = Api::start().await;
+    let author = api.sign_in(Role::Author).await;
+    for seed in 1..=21 {
+        upload(&author, &[("file", Some("joint.png"), &png(8, 6, seed))]).await.is(201);
+    }
+    for (path, _) in contents(&api.media).iter().filter(|(path, _)| path.ends_with("original.png")) {
+        fs::remove_file(path).expect("deleted");
+        fs::create_dir(path).expect("a folder");
+    }
+    let sandbox = Sandbox::new();
+    let (backups, _) = backups(&api, &[]);
+    let failed = backups.write_file(&sandbox.0.join("a.tar"), BackupMedia::Include).await;
+    assert!(failed.is_err_and(|error| error.to_string().contains("cannot be read")));
+    assert!(!sandbox.0.join("a.tar").exists());
+}
+
+#[api_test]
+async fn a_restore_replaces_damaged_images_and_no_others() {
+    let api = Api::start().await;
+    let author = api.sign_in(Role::Author).await;
+    for seed in [1, 2, 3] {
+        upload(&author, &[("file", Some("joint.png"), &png(8, 6, seed))]).await.is(201);
+    }
+    let sandbox = Sandbox::new();
+    let (backups, config) = backups(&api, &[]);
+    let file = sandbox.0.join("a.tar");
+    backups.write_file(&file, BackupMedia::Include).await.expect("a backup");
+    let before = contents(&api.media);
+    let originals: Vec<_> = before.iter().filter(|(path, _)| path.ends_with("original.png")).collect();
+    // The same size, and another one.
+    fs::write(&originals[0].0, vec![0; originals[0].1.len()]).expect("written");
+    fs::write(&originals[1].0, "changed").expect("written");
+    let work = WorkFolder::create(&sandbox.0).expect("a folder");
+    let verified = restore::verify(&file, &work).unwrap_or_else(|error| panic!("{error}"));
+    let media = config.media_store().expect("a storage");
+    let restored = verified.restore_images(&api.app.db, &media).await.expect("restored");
+    assert_eq!((restored.stored, restored.unchanged, restored.rejected), (2, 1, 0));
+    assert_eq!(contents(&api.media), before);
+    // The bytes in the backup are wrong for this database.
+    let other = "UPDATE media SET sha256 = key";
+    let run = async move |tx: tenon::infra::db::Tx| tx.execute_unprepared(other).await;
+    api.app.db.write(run).await.expect("the statement succeeds");
+    let restored = verified.restore_images(&api.app.db, &media).await.expect("restored");
+    assert_eq!((restored.stored, restored.unchanged, restored.rejected), (0, 0, 3));
+    assert_eq!(contents(&api.media), before);
+}
+
+#[api_test]
+fn a_restore_moves_logs_of_another_database_away() {
+    let sandbox = Sandbox::new();
+    fill(&sandbox);
+    let backup = back_up(&sandbox, &[]);
+    let data = |name: &str| sandbox.0.join("data").join(name);
+    // Opened by the query, so that its log remains.
+    query(&sandbox, async |db: &Db| {
+        let run = async move |tx: tenon::infra::db::Tx| {
+            tx.execute_unprepared(
+                "INSERT INTO tags (id, name, slug, listed_without_posts, version, created_at, updated_at) \
+                 SELECT id, 'later', 'later', 1, 1, 0, 0 FROM users WHERE email IS NOT NULL",
+            )
+            .await
+        };
+        db.write(run).await.expect("the statement succeeds");
+        fs::copy(data("tenon.db-wal"), data("copy")).expect("a log");
+    });
+    fs::remove_file(data("tenon.db")).expect("deleted");
+    fs::rename(data("copy"), data("tenon.db-wal")).expect("renamed");
+    fs::write(data("tenon.db-journal"), "of another database").expect("written");
+    restore_into(&sandbox, &backup, &[]).fails(1, "tenon.db-journal exists: add --replace");
+    assert!(!data("tenon.db").exists() && data("tenon.db-wal").exists());
+    restore_into(&sandbox, &backup, &["--replace"]).succeeds();
+    assert!(!data("tenon.db-wal").exists() && !data("tenon.db-journal").exists());
+    let tags = async |db: &Db| tag::Entity::find().all(db.read()).await.expect("rows").len();
+    assert_eq!(query(&sandbox, tags), 0, "the log was not copied into the restored database");
+    let moved = contents(&sandbox.0.join("data")).into_iter().map(|(path, _)| path);
+    let moved = moved.filter(|path| path.to_string_lossy().contains("before-restore"));
+    assert_eq!(moved.count(), 2);
+}
+
+#[api_test]
+fn a_restore_replaces_a_damaged_database_but_not_a_path_that_cannot_be_locked() {
+    let sandbox = Sandbox::new();
+    fill(&sandbox);
+    let backup = back_up(&sandbox, &[]);
+    let path = sandbox.0.join("data/tenon.db");
+    fs::write(&path, "not a database".repeat(1000)).expect("written");
+    let restored = restore_into(&sandbox, &backup, &["--replace"]).succeeds();
+    assert!(restored.stderr.contains("file is not a database"), "{restored:?}");
+    fs::remove_file(&path).expect("deleted");
+    fs::create_dir(&path).expect("a folder");
+    restore_into(&sandbox, &backup, &["--replace"]).fails(1, "cannot lock");
+    assert!(path.is_dir());
+}
+
+#[api_test]
+fn the_parameters_of_a_database_url_are_not_part_of_its_path() {
+    let sandbox = Sandbox::new();
+    fill(&sandbox);
+    let url = url(&sandbox) + "?mode=rwc";
+    sandbox.tenon(&["backup", "backup.tar", "--database-url", &url]).succeeds();
+    sandbox.tenon(&["doctor", "--database-url", &url]).succeeds();
+    let restore = ["restore", "backup.tar", "--database-url", &url];
+    sandbox.tenon(&restore).fails(1, "tenon.db exists: add --replace");
+    sandbox.tenon(&[&restore[..], &["--replace"]].concat()).succeeds();
+    assert!(!sandbox.0.join("data/tenon.db?mode=rwc").exists());
 }
 
 #[api_test]
@@ -411,16 +534,51 @@ async fn scheduled_backups_are_retained_up_to_the_limit() {
         names.push(backups.run_scheduled().await.expect("a backup").expect("a name"));
         api.clock.advance(6 * 3_600_000);
     }
+    let list = async |store: &Blobs| {
+        let backups = scheduled_backups(store).await.expect("listed");
+        backups.into_iter().map(|backup| backup.key).collect::<Vec<_>>()
+    };
     names.reverse();
     assert_eq!(names[3], "tenon-2026-11-21t090000z.tar");
     let store = config.backup_store().expect("a storage");
-    assert_eq!(scheduled_backups(&store).await.expect("listed"), names[..2]);
+    assert_eq!(list(&store).await, names[..2]);
     assert_eq!(fs::read_dir(&folder).expect("a folder").count(), 4, "other files are kept");
     let work = WorkFolder::create(&sandbox.0).expect("a folder");
     for name in &names[..2] {
         restore::verify(&folder.join(name), &work).map(drop).unwrap_or_else(|error| panic!("{error}"));
         fs::remove_file(work.file("manifest")).expect("deleted");
     }
+    // With a clock that was ahead, the names of older backups are greater.
+    api.clock.advance(-48 * 3_600_000);
+    let next = backups.run_scheduled().await.expect("a backup").expect("a name");
+    assert_eq!(list(&store).await, [next.clone(), names[0].clone()]);
+    // The modification times of the other files are ahead of that of the newest one.
+    let ahead = std::time::SystemTime::now() + std::time::Duration::from_secs(7200);
+    for name in [&names[0], &next] {
+        let file = File::options().write(true).open(folder.join(name)).expect("a file");
+        file.set_modified(ahead).expect("changed");
+    }
+    api.clock.advance(3_600_000);
+    let newest = backups.run_scheduled().await.expect("a backup").expect("a name");
+    let remaining = list(&store).await;
+    assert!(remaining.len() == 2 && remaining.contains(&newest), "{remaining:?}");
+}
+
+#[api_test]
+async fn a_backup_that_cannot_be_deleted_does_not_repeat_the_job() {
+    let sandbox = Sandbox::new();
+    let folder = sandbox.0.join("backups");
+    let path = folder.display().to_string();
+    let settings = [("backup_schedule", "6h"), ("backup_keep", "1"), ("backup_dir", path.as_str())];
+    let api = Api::start().await;
+    let (backups, _) = backups(&api, &settings);
+    let old = |name: &str| folder.join(format!("tenon-2026-11-0{name}t000000z.tar"));
+    // A folder cannot be deleted as a file.
+    fs::create_dir_all(old("2")).expect("a folder");
+    fs::write(old("1"), "old").expect("a file");
+    let name = backups.run_scheduled().await.expect("the job succeeds").expect("a name");
+    assert!(folder.join(name).is_file() && old("2").is_dir());
+    assert!(!old("1").exists(), "the other old backups are deleted");
 }
 
 #[api_test]
@@ -511,8 +669,9 @@ fn doctor_finds_a_damaged_page() {
     let sandbox = Sandbox::new();
     fill(&sandbox);
     let path = sandbox.0.join("data/tenon.db");
+    // Of a table: a backup writes the pages of indexes again.
     let database = rusqlite::Connection::open(&path).expect("a database");
-    let root = "SELECT rootpage FROM sqlite_schema WHERE name = 'users'";
+    let root = "SELECT rootpage FROM sqlite_schema WHERE name = 'posts'";
     let page: u32 = database.query_row(root, [], |row| row.get(0)).expect("a table");
     drop(database);
     let mut bytes = fs::read(&path).expect("a database");

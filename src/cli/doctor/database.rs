@@ -7,7 +7,9 @@ use crate::{
     config::Config,
     infra::{
         clock::Clock,
-        db::Db,
+        db::{Db, sqlite_path},
+        db_error::{Fault, fault},
+        dump::{check_sqlite, is_damaged},
         sealing::{key_id, read_key_file},
     },
 };
@@ -41,7 +43,11 @@ const COUNTERS: [(&str, &str, &str); 3] = [
 ];
 
 fn problem(error: &DbErr) -> Vec<String> {
-    vec![format!("{}: check the database", database_message(error))]
+    vec![match fault(error) {
+        _ if is_damaged(error) => format!("{}: {RESTORE}", database_message(error)),
+        Fault::TimeLimit => format!("not checked, because of the time limit: {}", database_message(error)),
+        _ => format!("{}: check the database", database_message(error)),
+    }]
 }
 
 /// Returns the text columns of the rows of a query.
@@ -55,19 +61,18 @@ async fn number(db: &Db, sql: &str) -> Result<i64, DbErr> {
     row.map_or(Ok(0), |row| Ok(row.try_get_by_index::<Option<i64>>(0)?.unwrap_or(0)))
 }
 
-/// Checks the structure of the file and all references. PostgreSQL does this with checksums and constraints.
-pub async fn integrity(db: &Db) -> Check {
-    if db.read().get_database_backend() != DbBackend::Sqlite {
-        return Ok("PostgreSQL checks its pages and references".to_owned());
-    }
-    let mut problems = texts(db, "PRAGMA integrity_check(10)")
-        .await
-        .map_err(|error| vec![format!("{}: {RESTORE}", database_message(&error))])?;
-    problems.retain(|text| text != "ok");
-    let references = texts(db, "PRAGMA foreign_key_check").await.map_err(|error| problem(&error))?;
-    if let Some(table) = references.first() {
-        problems.push(format!("{} rows reference missing rows, such as one of {table}", references.len()));
-    }
+/// Checks the structure of the SQLite file and all references, without a time limit. PostgreSQL does this with checksums, if
+/// they are enabled, and constraints.
+pub async fn integrity(db: &Db, url: &str) -> Check {
+    let Some(path) = sqlite_path(url) else {
+        let checksums = texts(db, "SELECT current_setting('data_checksums')").await;
+        return Ok(match checksums.map_err(|error| problem(&error))?.first().map(String::as_str) {
+            Some("on") => "PostgreSQL checks its pages and references".to_owned(),
+            _ => "PostgreSQL checks its references, and not its pages, because data_checksums is off"
+                .to_owned(),
+        });
+    };
+    let problems = check_sqlite(path).await.map_err(|error| problem(&error))?;
     match problems.is_empty() {
         true => Ok("the pages, indexes and references of the database are consistent".to_owned()),
         false => Err(problems.into_iter().map(|text| format!("{text}: {RESTORE}")).collect()),
@@ -143,5 +148,22 @@ pub async fn clock(db: &Db) -> Check {
             "the clock of this machine differs from the database by {} seconds: enable NTP",
             ahead.abs() / 1000
         )]),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::infra::db_error::TOO_LONG;
+
+    #[test]
+    fn a_time_limit_is_no_reason_to_restore_a_backup() {
+        for (error, expected) in [
+            (TOO_LONG, "not checked, because of the time limit"),
+            ("connection reset", "connection reset: check the database"),
+        ] {
+            let message = problem(&DbErr::Custom(error.to_owned())).concat();
+            assert!(message.contains(expected) && !message.contains("restore"), "{message}");
+        }
     }
 }

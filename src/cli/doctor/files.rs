@@ -1,5 +1,5 @@
 //! Checks of permissions, free space and scheduled backups.
-use std::{fs, path::Path};
+use std::fs;
 
 use super::Check;
 use crate::{
@@ -7,6 +7,7 @@ use crate::{
     config::Config,
     infra::{
         clock::Clock,
+        db::sqlite_path,
         disk::free_bytes,
         private_files::{self, Private},
         work_folder::folder_of,
@@ -22,8 +23,8 @@ pub fn permissions(config: &Config) -> Check {
         vec![(config.storage.data_dir.clone(), Private::Folder), (key_file, Private::ProvidedFile)];
     paths.extend(config.file_with_secrets().map(|file| (file.to_owned(), Private::ProvidedFile)));
     let url = config.database_url();
-    if let Some(database) = url.strip_prefix("sqlite://") {
-        let file = |suffix| (format!("{database}{suffix}").into(), Private::File);
+    if let Some(database) = sqlite_path(&url) {
+        let file = |suffix| (format!("{}{suffix}", database.display()).into(), Private::File);
         paths.extend(["", "-wal", "-shm"].map(file));
     }
     let problems: Vec<String> =
@@ -37,7 +38,7 @@ pub fn permissions(config: &Config) -> Check {
 /// A backup and a migration need as much space as the database.
 pub fn free_space(config: &Config) -> Check {
     let url = config.database_url();
-    let database = url.strip_prefix("sqlite://").map(Path::new);
+    let database = sqlite_path(&url);
     let folder = database.map_or(config.storage.data_dir.as_path(), folder_of);
     let size = database.and_then(|file| fs::metadata(file).ok()).map_or(0, |file| file.len());
     let needed = size.max(MIN_FREE);
@@ -60,9 +61,7 @@ pub async fn scheduled_backups(config: &Config) -> Check {
     };
     let failed = |error: std::io::Error| vec![format!("{error}: check the settings backup_… and s3_…")];
     let store = config.backup_store().map_err(failed)?;
-    let mut backups = store.list("").await.map_err(failed)?;
-    let newest = list_backups(&store).await.map_err(failed)?.into_iter().next();
-    backups.retain(|entry| Some(&entry.key) == newest.as_ref());
+    let backups = list_backups(&store).await.map_err(failed)?;
     let Some(backup) = backups.first() else {
         return Err(vec!["there is none: start the service, and read its log".to_owned()]);
     };

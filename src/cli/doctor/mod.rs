@@ -1,4 +1,4 @@
-//! `tenon doctor`: checks the installation and the data, and changes nothing.
+//! `tenon doctor`: checks the installation and the data, and changes no data.
 mod database;
 mod files;
 mod media;
@@ -13,7 +13,7 @@ use crate::{config::Config, infra::db::Db};
 /// Check the data and the installation, also while the service runs
 ///
 /// Checks the settings, permissions, free space, secret key, integrity, references, counters, clock, images and scheduled
-/// backups. Changes nothing. Exits with 1 if a check fails, and prints what to do.
+/// backups. Changes no data. Exits with 1 if a check fails, and prints what to do.
 #[derive(Args)]
 pub struct Doctor {}
 
@@ -65,7 +65,7 @@ impl Doctor {
 }
 
 async fn check_data(report: &mut Report, db: &Db, config: &Config) {
-    report.add("integrity", database::integrity(db).await);
+    report.add("integrity", database::integrity(db, &config.database_url()).await);
     let schema = database::schema(db).await;
     let is_current = schema.is_ok();
     report.add("schema", schema);

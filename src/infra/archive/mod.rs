@@ -56,6 +56,11 @@ impl<R: Read> Read for HashingReader<R> {
     }
 }
 
+/// Returns the SHA-256 hash of bytes in hexadecimal digits.
+pub fn sha256(bytes: &[u8]) -> String {
+    ring::digest::digest(&SHA256, bytes).as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
 /// Returns a line of the manifest.
 fn line(hash: &str, path: &str) -> String {
     format!("{hash}  {path}\n")

@@ -148,14 +148,14 @@ impl Bucket {
     }
 
     pub async fn list(&self, key: &str) -> io::Result<Vec<BlobEntry>> {
-        let path = self.path(key);
-        let found: Vec<_> = self.store.list(Some(&path)).try_collect().await.map_err(io_error)?;
+        // Without the objects of deeper folders.
+        let found = self.store.list_with_delimiter(Some(&self.path(key))).await.map_err(io_error)?;
         let entry = |object: object_store::ObjectMeta| {
             let name = object.location.filename()?;
             let written_at = object.last_modified.timestamp_millis();
             Some(BlobEntry { key: join(key, name), size: object.size, written_at })
         };
-        Ok(found.into_iter().filter_map(entry).collect())
+        Ok(found.objects.into_iter().filter_map(entry).collect())
     }
 
     pub async fn remove(&self, key: &str) -> io::Result<()> {

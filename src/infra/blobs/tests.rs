@@ -45,6 +45,9 @@ async fn stores_and_deletes() {
             (part.as_ref().unwrap().size, read_all(part).await),
             (800_000, content[65_530..140_000].to_vec())
         );
+        assert_eq!(blobs.read("ab/abc/o.png", 800_000).await.unwrap().as_deref(), Some(&content[..]));
+        assert!(blobs.read("ab/abc/o.png", 799_999).await.is_err());
+        assert_eq!(blobs.read("ab/abc/absent.png", 1).await.unwrap(), None);
         let local = blobs.local_file("ab/abc/o.png").await.unwrap().unwrap();
         assert_eq!(fs_read(local.path()), content);
         let mut listed: Vec<_> =
@@ -86,6 +89,7 @@ async fn stores_files_of_several_parts_and_lists_folders() {
         assert!(blobs.folders("cd").await.unwrap().is_empty());
         let keys: Vec<_> = blobs.list("").await.unwrap().into_iter().map(|entry| entry.key).collect();
         assert!(keys.contains(&"a.tar".to_owned()) && keys.contains(&"b.tar".to_owned()), "{keys:?}");
+        assert!(!keys.contains(&"o.png".to_owned()), "blobs of other folders are not listed: {keys:?}");
     }
     let _ = std::fs::remove_dir_all(folder);
 }

@@ -69,6 +69,11 @@ impl Database {
         Database { path: path.into(), observer, failure: StorageFailure::default() }
     }
 
+    /// Returns the same file with a failure of its own, for work that also writes to another file system.
+    pub fn with_separate_failure(&self) -> Self {
+        Database { failure: StorageFailure::default(), ..self.clone() }
+    }
+
     /// Returns the failure of the storage.
     pub fn failure(&self) -> &StorageFailure {
         &self.failure

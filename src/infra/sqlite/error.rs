@@ -125,6 +125,11 @@ pub fn fault(code: i32) -> Fault {
     }
 }
 
+/// Returns whether the file is damaged or is not a database.
+pub fn is_damaged(error: &DbErr) -> bool {
+    code(error).is_some_and(|code| matches!(code & 0xff, ffi::SQLITE_NOTADB | ffi::SQLITE_CORRUPT))
+}
+
 /// Returns whether a progress handler stopped the statement.
 pub fn is_interrupted(error: &DbErr) -> bool {
     code(error) == Some(ffi::SQLITE_INTERRUPT)

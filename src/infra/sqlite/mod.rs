@@ -11,5 +11,5 @@ mod tests;
 
 pub(super) use blocking::run_blocking;
 pub(super) use connection::{Access, BEGIN, Connection, Database, SharedConnection};
-pub(super) use error::{code, fault, query_error};
+pub(super) use error::{code, fault, is_damaged, query_error};
 pub(super) use readers::{MAX_QUERY, Readers};

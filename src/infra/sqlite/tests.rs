@@ -228,4 +228,6 @@ async fn after_a_failure_of_the_storage_no_transaction_commits() {
     assert_eq!(write().await.unwrap_err(), sync, "the first failure is reported");
     assert_eq!(file.1.failure().wait().await, sync);
     assert_eq!(fault(&sync), Fault::Io);
+    let dump = file.1.with_separate_failure();
+    assert!(dump.failure().check().is_ok() && file.1.failure().check().is_err());
 }

@@ -36,6 +36,15 @@ pub async fn originals_after(db: &Db, after: &str) -> Result<Vec<Original>, DbEr
     Ok(rows.into_iter().map(original).collect())
 }
 
+/// Returns the SHA-256 hash of the original with the key `blob`, or `None` if no image has it.
+pub async fn hash_of(db: &Db, blob: &str) -> Result<Option<String>, DbErr> {
+    let Some((folder, extension)) = blob.rsplit_once("/original.") else { return Ok(None) };
+    let stem = folder.rsplit('/').next().unwrap_or_default();
+    let row =
+        media::Entity::find().filter(media::Column::Key.eq(format!("{stem}.{extension}"))).one(db.read());
+    Ok(row.await?.filter(|row| original(&row.key) == blob).map(|row| row.sha256))
+}
+
 /// Returns the stems of all blobs with this prefix that belong to an image, an upload in progress or a deletion.
 pub async fn known_stems(db: &Db, prefix: &str) -> Result<BTreeSet<String>, DbErr> {
     let keys: Vec<String> = media::Entity::find()

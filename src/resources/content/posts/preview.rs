@@ -95,6 +95,13 @@ impl Posts {
             .await
     }
 
+    /// Deletes all preview links, and returns their number. After a restore, deleted links would be valid again.
+    pub async fn delete_all_previews(&self) -> Result<u64> {
+        self.db
+            .write(async move |tx| Ok(preview::Entity::delete_many().exec(&*tx).await?.rows_affected))
+            .await
+    }
+
     /// Deletes all preview links of a post.
     pub async fn delete_previews(&self, caller: &Principal, key: PostKey) -> Result<()> {
         let (caller, now) = (caller.clone(), self.clock.now());
