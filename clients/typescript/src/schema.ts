@@ -8532,7 +8532,7 @@ export interface components {
                  *       "title": "Insufficient storage",
                  *       "status": 507,
                  *       "code": "insufficient-storage",
-                 *       "detail": "The disk of the server is full. Nothing was changed, and reads still work. Retry when the operator has freed space.",
+                 *       "detail": "The disk of the server is full. The request had no effect. Retry when the operator has freed space.",
                  *       "instance": "urn:request:0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f",
                  *       "trace": "0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f",
                  *       "errors": []
