@@ -11,7 +11,7 @@ use std::{
 };
 
 use entity::{channel, media, post, preview, session, signing_key, tag};
-use sea_orm::{ConnectionTrait, EntityTrait, Statement};
+use sea_orm::{ConnectionTrait, EntityTrait};
 use serde_json::json;
 use tenon::{
     backup::{Backups, restore, scheduled_backups},

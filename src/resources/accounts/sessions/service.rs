@@ -219,7 +219,7 @@ impl Sessions {
         let now = self.clock.now();
         let rotated = self.db.write(async move |tx| rotate(&tx, &presented, now).await).await?;
         let rejected = match rotated {
-            Rotation::Rotated(session, user, next) => return self.login_response(session, user, &next),
+            Rotation::Rotated(session, user, next) => return self.login_response(session, *user, &next),
             // The transaction has recorded it.
             Rotation::Reused(rejected) => rejected,
             Rotation::Inactive(rejected) => {
@@ -313,7 +313,7 @@ impl Sessions {
 /// The result of a rotation. A revocation must be committed, so it is not an error.
 enum Rotation {
     /// The session, its user and the next token.
-    Rotated(Uuid, user::Model, RefreshToken),
+    Rotated(Uuid, Box<user::Model>, RefreshToken),
     Inactive(RejectedCredential),
     /// The token was used before, and its session is now revoked.
     Reused(RejectedCredential),
@@ -364,10 +364,10 @@ async fn rotate(tx: &Tx, presented: &RefreshToken, now: i64) -> Result<Rotation>
             row.last_used_at = Set(now);
             row.update(&**tx).await?;
             tx.record(entry(AuditAction::SessionRefreshed).by_session(account, id));
-            Ok(Rotation::Rotated(id, user, next))
+            Ok(Rotation::Rotated(id, Box::new(user), next))
         }
         // It changes nothing, and the first exchange is recorded.
-        RefreshCheck::Repeat(next) => Ok(Rotation::Rotated(id, user, next)),
+        RefreshCheck::Repeat(next) => Ok(Rotation::Rotated(id, Box::new(user), next)),
         RefreshCheck::Reused => {
             tracing::warn!(session = %id, "refresh token reuse detected: session revoked");
             row.revoked_at = Set(Some(now));
