@@ -1,7 +1,7 @@
 //! Backups of the database and of the images, and their restoration.
 //!
-//! A backup is an archive (`infra::archive`) with these entries: [`INFO`], the dump of the database, and the images or a list
-//! of them. It contains no secret key: the secrets in the database remain sealed.
+//! A backup is an archive (`infra::archive`) with these entries: `backup.json`, the dump of the database, and the images
+//! or a list of them. It contains no secret key: the secrets in the database remain sealed.
 mod create;
 pub mod restore;
 mod scheduled;

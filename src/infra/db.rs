@@ -87,7 +87,7 @@ impl Db {
     }
 
     /// Opens an existing database for checks: does not create it, and does not change the permissions of its files. Its
-    /// queries may take [`MAX_CHECK`].
+    /// queries may take six hours.
     pub async fn open_existing(url: &str) -> Result<Db, DbErr> {
         let Some(path) = sqlite_path(url) else { return Db::postgres(url, None, MAX_CHECK).await };
         match path.is_file() {

@@ -42,9 +42,10 @@ with Service() as service:
             check(status in (201, 507), f"step {step}: expected 201 or 507, got {status}: {body}")
             if status == 507:
                 break
-        check(status == 507, f"step {step}: the disk is not full")
-        check(json.loads(body)["code"] == "insufficient-storage", f"step {step}: {body}")
-        rejected += 1
+        # After a checkpoint, the log is written again from its start and needs no space for some time.
+        if status == 507:
+            check(json.loads(body)["code"] == "insufficient-storage", f"step {step}: {body}")
+            rejected += 1
         for path in ("/api/posts", "/api/health", f"/api/posts/{acknowledged[-1]}" if acknowledged else "/livez"):
             status, body = service.request("GET", path)
             check(status == 200, f"step {step}: {path}: expected 200, got {status}: {body}")
@@ -54,6 +55,7 @@ with Service() as service:
         slowest = max(slowest, time.monotonic() - begin)
         check(status == 201, f"step {step}: expected 201 when there is space, got {status}: {body}")
         check(service.process.poll() is None, f"step {step}: the process ended")
+check(rejected > 0, "the disk was never full: the test has no effect")
 with Service() as service:
     for post in acknowledged:
         status, body = service.request("GET", f"/api/posts/{post}")
