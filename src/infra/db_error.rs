@@ -6,7 +6,7 @@ use sea_orm::{
 
 use super::sqlite;
 
-/// What a database error means for the caller.
+/// The class of a database error. It decides the status and the problem code of the response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fault {
     /// The transaction did not begin: no connection or write lock was available in time.
@@ -25,7 +25,7 @@ pub enum Fault {
     Other,
 }
 
-/// Returns what the error means for the caller.
+/// Returns the class of an error.
 pub fn fault(error: &DbErr) -> Fault {
     match error {
         DbErr::ConnectionAcquire(ConnAcquireErr::ConnectionClosed) => Fault::Unreachable,
@@ -74,7 +74,7 @@ pub fn is_unique_violation(error: &DbErr) -> bool {
     }
 }
 
-/// Returns what an error code of PostgreSQL means (manual, appendix A).
+/// Returns the class of an error code of PostgreSQL (manual, appendix A).
 fn postgres_fault(error: &dyn DatabaseError) -> Fault {
     let Some(code) = error.code() else { return Fault::Other };
     match &*code {

@@ -34,20 +34,13 @@ use crate::{
     support::{Api, PASSWORD, SECRET_KEY},
 };
 
+/// The arguments that create an admin, whose password is read from standard input.
+const CREATE_ADMIN: [&str; 9] =
+    ["user", "create", "--email", "ada@acme.test", "--name", "Ada", "--password-stdin", "--role", "admin"];
+
 /// Creates an account, an API key, and a post with an image. Returns the key.
 fn fill(sandbox: &Sandbox) -> String {
-    let arguments = [
-        "user",
-        "create",
-        "--email",
-        "ada@acme.test",
-        "--name",
-        "Ada",
-        "--password-stdin",
-        "--role",
-        "admin",
-    ];
-    sandbox.run(&[], PASSWORD, &arguments).succeeds();
+    sandbox.run(&[], PASSWORD, &CREATE_ADMIN).succeeds();
     let key = ["api-key", "create", "--name", "ci", "--scopes", "posts:read"];
     let key = sandbox.tenon(&key).succeeds().stdout;
     let site = sandbox.0.join("site");
@@ -698,18 +691,7 @@ fn postgres_is_backed_up_and_restored_into_an_empty_database() {
     };
     let source = create();
     let variables = [("TENON_DATABASE_URL", source.as_str()), ("TENON_SECRET_KEY", SECRET_KEY)];
-    let arguments = [
-        "user",
-        "create",
-        "--email",
-        "ada@acme.test",
-        "--name",
-        "Ada",
-        "--password-stdin",
-        "--role",
-        "admin",
-    ];
-    sandbox.run(&variables, PASSWORD, &arguments).succeeds();
+    sandbox.run(&variables, PASSWORD, &CREATE_ADMIN).succeeds();
     sandbox.run(&variables, "", &["backup", "backup.tar"]).succeeds();
     sandbox.run(&variables, "", &["restore", "backup.tar"]).fails(1, "the database is not empty");
     let empty = Runtime::new().expect("a runtime").block_on(async {

@@ -100,7 +100,7 @@ pub fn code(error: &DbErr) -> Option<i32> {
     error.try_downcast_ref::<SqliteFailure>().map(|failure| failure.code)
 }
 
-/// Returns what an extended result code means for the caller. The low byte is the primary code.
+/// Returns the class of an extended result code. The low byte is the primary code.
 pub fn fault(code: i32) -> Fault {
     match (code, code & 0xff) {
         // SQLite extends the index of the write-ahead log before it writes to the log.
