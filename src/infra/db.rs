@@ -4,7 +4,7 @@
 //! SQLite has connections that execute statements on the calling thread (`super::sqlite`) and one writer thread with
 //! group commit (`super::writer`), PostgreSQL has a connection pool. Services see no difference. A commit also
 //! increments collection versions, appends events and enqueues jobs (`super::transaction`).
-use std::{collections::BTreeSet, future::Future, path::Path, time::Duration};
+use std::{collections::BTreeSet, future::Future, path::Path, sync::Arc, time::Duration};
 
 use entity::collection;
 use migration::{Migrator, MigratorTrait};
@@ -15,7 +15,10 @@ use sea_orm::{
     prelude::async_trait::async_trait,
     sqlx::{self, postgres::PgListener},
 };
-use tokio::time::{sleep, timeout};
+use tokio::{
+    sync::Mutex,
+    time::{sleep, timeout},
+};
 use tracing::Instrument;
 use uuid::Uuid;
 
@@ -44,6 +47,9 @@ const MAX_CHECK: Duration = Duration::from_secs(6 * 3600);
 /// The interval at which caches look for the commits of other processes, and the timeout of the query for them. A commit
 /// is found within the sum of both: one second.
 pub const FOLLOW_INTERVAL: Duration = Duration::from_millis(500);
+
+/// How long a transaction waits for the commits of other transactions of this process before it waits for their locks.
+const COMMIT_WAIT: Duration = Duration::from_secs(1);
 
 /// The time for which notifications of the database are collected before the query.
 const COLLECT_TIME: Duration = Duration::from_millis(10);
@@ -78,6 +84,9 @@ pub struct Db {
     reader: ReadConnection,
     export_permits: ExportPermits,
     notifier: ChangeNotifier,
+    /// Held from the first lock that all writers share until the commit, on PostgreSQL. Many transactions that wait for
+    /// one row lock cost the database more than the writes: 85 % of the time of a create was this wait.
+    commits: Arc<Mutex<()>>,
 }
 
 impl Db {
@@ -153,7 +162,7 @@ impl Db {
     }
 
     fn with_backend(backend: Backend, reader: ReadConnection, notifier: ChangeNotifier) -> Db {
-        Db { backend, reader, export_permits: ExportPermits::default(), notifier }
+        Db { backend, reader, export_permits: ExportPermits::default(), notifier, commits: Arc::default() }
     }
 
     /// Returns the notifier of commits of this process.
@@ -200,11 +209,16 @@ impl Db {
                 // On a task of its own, as on SQLite: the transaction completes even if the caller is
                 // cancelled because its client disconnects, and its future does not enlarge the future of the
                 // caller.
-                let notifier = self.notifier.clone();
+                let (notifier, commits) = (self.notifier.clone(), self.commits.clone());
                 let run = async move {
                     let open = OpenTransaction::Postgres(open);
                     let (result, open, pending) =
                         transaction::run(open, MAX_DURATION, BTreeSet::new(), work).await;
+                    // After this time, the row locks alone decide, with their own time limit.
+                    let _commit = match &result {
+                        Ok(_) => timeout(COMMIT_WAIT, commits.lock()).await.ok(),
+                        Err(_) => None,
+                    };
                     let result = match (result, &open) {
                         (Ok(value), Some(open)) => {
                             pending.write(open).await.map(|changes| (value, changes)).map_err(E::from)

@@ -8,22 +8,21 @@ use entity::{
     sequence,
 };
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, ConnectionTrait, DbBackend, DbErr, EntityTrait, Insert, Iterable,
-    PaginatorTrait, QueryFilter, QueryOrder, QuerySelect, QueryTrait, Set,
+    ActiveModelTrait, ColumnTrait, ConnectionTrait, DbErr, EntityTrait, Insert, Iterable, PaginatorTrait,
+    QueryFilter, QueryOrder, QuerySelect, QueryTrait, Set,
     sea_query::{
-        CommonTableExpression, Expr, ExprTrait, InsertStatement, Keyword, OnConflict, Query, SimpleExpr,
-        WithClause,
+        Expr, ExprTrait, InsertStatement, Keyword, OnConflict, Query, SimpleExpr, SubQueryStatement,
     },
 };
 use uuid::Uuid;
 
-use super::db::{Db, Tx};
+use super::{
+    db::{Db, Tx},
+    pending::INSERT_BATCH,
+};
 
 /// The row of the `sequence` table that assigns positions.
 const SEQUENCE: &str = "events";
-
-/// Rows per INSERT. Each has eleven values, and databases limit the number of bound values.
-const INSERT_BATCH: usize = 500;
 
 /// The row of the `sequence` table that a readiness check writes.
 const PROBE: &str = "readiness";
@@ -47,28 +46,36 @@ pub(super) struct NewEvent {
 /// Incrementing the sequence locks its row until the commit. A later transaction waits for it, therefore it
 /// commits later and gets higher positions. The lock is acquired last, so that it is held briefly and no
 /// transaction waits for another lock while it holds this one.
-pub(super) async fn write(connection: &impl ConnectionTrait, events: Vec<NewEvent>) -> Result<(), DbErr> {
+pub(super) async fn append(connection: &impl ConnectionTrait, events: Vec<NewEvent>) -> Result<(), DbErr> {
     if events.is_empty() {
         return Ok(());
     }
-    let count = events.len() as i64;
-    let mut rows: Vec<_> = (1 - count..).zip(events).map(|(offset, event)| row_of(offset, event)).collect();
-    let increment = increment(SEQUENCE, count);
-    if connection.get_database_backend() == DbBackend::Postgres && rows.len() <= INSERT_BATCH {
-        let mut increment = increment.into_query();
-        increment.returning_col(sequence::Column::Value);
-        let next = CommonTableExpression::new().table_name("next").query(increment).to_owned();
-        let statement = insert(rows, || Expr::cust("(SELECT value FROM next)"));
-        connection.execute(&statement.with(WithClause::new().cte(next).to_owned())).await?;
-        return Ok(());
-    }
-    let last = increment.exec_with_returning(connection).await?.value;
+    let mut rows = rows_of(events);
+    let last = increment(SEQUENCE, rows.len() as i64).exec_with_returning(connection).await?.value;
     while !rows.is_empty() {
         let rest = rows.split_off(rows.len().min(INSERT_BATCH));
         connection.execute(&insert(rows, || Expr::val(last))).await?;
         rows = rest;
     }
     Ok(())
+}
+
+/// Returns the parts of a PostgreSQL statement that appends events, with their names.
+pub(super) fn statements(events: Vec<NewEvent>) -> Vec<(&'static str, SubQueryStatement)> {
+    if events.is_empty() {
+        return Vec::new();
+    }
+    let rows = rows_of(events);
+    let mut next = increment(SEQUENCE, rows.len() as i64).into_query();
+    next.returning_col(sequence::Column::Value);
+    let insert = insert(rows, || Expr::cust("(SELECT value FROM next_position)"));
+    vec![("next_position", next.into()), ("events_added", insert.into())]
+}
+
+/// Returns the rows of events, with positions relative to that of the last one.
+fn rows_of(events: Vec<NewEvent>) -> Vec<event::ActiveModel> {
+    let count = events.len() as i64;
+    (1 - count..).zip(events).map(|(offset, event)| row_of(offset, event)).collect()
 }
 
 /// Returns the statement that increments a sequence.

@@ -17,6 +17,7 @@ pub mod http_client;
 pub mod jitter;
 pub mod lease;
 pub mod notify;
+mod pending;
 pub mod pg_tools;
 pub mod private_files;
 pub mod query_log;

@@ -1,4 +1,4 @@
-//! A unit of work in a transaction, and what is written at the commit: collection versions and events.
+//! A unit of work in a transaction.
 use std::{
     collections::BTreeSet,
     future::Future,
@@ -11,21 +11,18 @@ use std::{
     time::{Duration, Instant},
 };
 
-use entity::collection;
 use futures_util::FutureExt;
 use sea_orm::{
-    ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, EntityTrait, ExecResult, QueryResult, Set,
-    Statement,
+    ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, ExecResult, QueryResult, Statement,
     prelude::async_trait::async_trait,
-    sea_query::{Expr, ExprTrait, OnConflict},
 };
 use tokio::sync::Mutex;
 
 use super::{
-    audit_log::{self, NewEntry, PendingEntries},
+    audit_log::{NewEntry, PendingEntries},
     db_error::{TOO_LONG, custom_error},
-    event_log::{self, NewEvent},
-    notify::Changes,
+    event_log::NewEvent,
+    pending::Pending,
     rows::{FetchRows, FromRow, decode_all},
     sqlite::SharedConnection,
 };
@@ -51,47 +48,6 @@ pub struct Transaction {
     pending: parking_lot::Mutex<Pending>,
     /// The collections that earlier units of work in the same transaction have changed.
     touched_before: BTreeSet<&'static str>,
-}
-
-/// Changes of units of work that are written immediately before the commit, once for all of them.
-#[derive(Debug, Default)]
-pub(super) struct Pending {
-    pub collections: BTreeSet<&'static str>,
-    events: Vec<NewEvent>,
-    pub(super) audit: PendingEntries,
-    jobs: bool,
-}
-
-impl Pending {
-    /// Adds the changes of a later unit of work.
-    pub fn append(&mut self, mut later: Pending) {
-        self.collections.append(&mut later.collections);
-        self.events.append(&mut later.events);
-        self.audit.append(later.audit);
-        self.jobs |= later.jobs;
-    }
-
-    /// Writes the collection versions, the events and the audit entries. Returns the changes to notify after the commit.
-    pub async fn write(mut self, open: &OpenTransaction) -> Result<Changes, DbErr> {
-        // Last and in alphabetical order (BTreeSet). All writers update these rows, so their locks are held
-        // briefly, and two transactions cannot deadlock on them.
-        if !self.collections.is_empty() {
-            let rows = self
-                .collections
-                .iter()
-                .map(|name| collection::ActiveModel { name: Set((*name).to_owned()), version: Set(1) });
-            let next = Expr::col((collection::Entity, collection::Column::Version)).add(1);
-            let bump = OnConflict::column(collection::Column::Name)
-                .value(collection::Column::Version, next)
-                .to_owned();
-            collection::Entity::insert_many(rows).on_conflict(bump).exec_without_returning(open).await?;
-        }
-        let changes =
-            Changes { events: !self.events.is_empty(), jobs: self.jobs, collections: self.collections };
-        event_log::write(open, self.events).await?;
-        audit_log::append(open, self.audit.take()).await?;
-        Ok(changes)
-    }
 }
 
 impl Tx {

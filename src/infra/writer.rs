@@ -24,8 +24,9 @@ use super::{
     audit_log::Origin,
     db_error::custom_error,
     notify::{ChangeNotifier, Changes},
+    pending::Pending,
     sqlite::{Access, BEGIN, Database, SharedConnection},
-    transaction::{self, OpenTransaction, Pending, Tx},
+    transaction::{self, OpenTransaction, Tx},
 };
 
 /// Maximum units of work in one transaction. It bounds the time that the first unit waits for the last one.

@@ -8,9 +8,9 @@ use std::fmt::Write;
 use entity::{audit_chain, audit_entry};
 use ring::digest::{Context, SHA256};
 use sea_orm::{
-    ActiveEnum, ActiveModelTrait, ColumnTrait, ConnectionTrait, DbBackend, DbErr, EntityTrait,
-    IntoActiveModel, QueryFilter, QueryOrder, QuerySelect, QueryTrait, Set,
-    sea_query::{CommonTableExpression, ExprTrait, Query, UpdateStatement, WithClause},
+    ActiveEnum, ActiveModelTrait, ColumnTrait, ConnectionTrait, DbErr, EntityTrait, IntoActiveModel,
+    QueryFilter, QueryOrder, QuerySelect, QueryTrait, Set,
+    sea_query::{ExprTrait, InsertStatement, Query, UpdateStatement},
 };
 use serde_json::json;
 
@@ -18,51 +18,45 @@ use super::NewEntry;
 use crate::infra::{
     db::{Db, ReadConnection, Tx},
     db_error::custom_error,
+    pending::INSERT_BATCH,
 };
-
-/// Rows per INSERT. Each has 15 values, and databases limit the number of bound values.
-const INSERT_BATCH: usize = 500;
 
 /// Rows per query of a verification, and per transaction of the retention.
 const BATCH: u64 = 1000;
 
 /// Appends the entries of one or several units of work, in their order.
-///
-/// The lock on the row of the chain is held until the commit, so positions and hashes follow the commit order. It is
-/// acquired last, like the locks of the event log.
 pub(in crate::infra) async fn append(
     connection: &impl ConnectionTrait,
-    entries: Vec<NewEntry>,
+    mut entries: Vec<NewEntry>,
 ) -> Result<(), DbErr> {
-    if entries.is_empty() {
-        return Ok(());
-    }
-    let chain = lock(connection).await?;
-    let (mut position, mut hash) = (chain.position, chain.hash);
-    let mut rows = Vec::with_capacity(entries.len());
-    for entry in entries {
-        position += 1;
-        let row = row_of(position, entry, &hash);
-        hash.clone_from(&row.hash);
-        rows.push(row.into_active_model().reset_all());
-    }
-    let update = move_end(position, hash);
-    if connection.get_database_backend() == DbBackend::Postgres && rows.len() <= INSERT_BATCH {
-        let update = CommonTableExpression::new().table_name("chain").query(update).to_owned();
-        let insert = audit_entry::Entity::insert_many(rows).into_query();
-        connection.execute(&insert.with(WithClause::new().cte(update).to_owned())).await?;
-        return Ok(());
-    }
-    connection.execute(&update).await?;
-    while !rows.is_empty() {
-        let rest = rows.split_off(rows.len().min(INSERT_BATCH));
-        audit_entry::Entity::insert_many(rows).exec_without_returning(connection).await?;
-        rows = rest;
+    while !entries.is_empty() {
+        let rest = entries.split_off(entries.len().min(INSERT_BATCH));
+        let (insert, update) = statements(lock(connection).await?, entries);
+        connection.execute(&insert).await?;
+        connection.execute(&update).await?;
+        entries = rest;
     }
     Ok(())
 }
 
-async fn lock(connection: &impl ConnectionTrait) -> Result<audit_chain::Model, DbErr> {
+/// Returns the statements that insert the entries and move the end of the chain.
+pub(in crate::infra) fn statements(
+    end: audit_chain::Model,
+    entries: Vec<NewEntry>,
+) -> (InsertStatement, UpdateStatement) {
+    let (mut position, mut hash) = (end.position, end.hash);
+    let rows = entries.into_iter().map(|entry| {
+        position += 1;
+        let row = row_of(position, entry, &hash);
+        hash.clone_from(&row.hash);
+        row.into_active_model().reset_all()
+    });
+    let insert = audit_entry::Entity::insert_many(rows.collect::<Vec<_>>()).into_query();
+    (insert, move_end(position, hash))
+}
+
+/// Locks the end of the chain until the commit, so that positions and hashes follow the commit order.
+pub(in crate::infra) async fn lock(connection: &impl ConnectionTrait) -> Result<audit_chain::Model, DbErr> {
     let chain = audit_chain::Entity::find_by_id(audit_chain::ID).lock_exclusive().one(connection).await?;
     chain.ok_or_else(|| custom_error("audit_chain: the row 1 is missing, restore the table from a backup"))
 }

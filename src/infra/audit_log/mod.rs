@@ -16,8 +16,8 @@ use crate::domain::{
     event::EventType,
 };
 
-pub(super) use chain::append;
 pub use chain::{BrokenChain, Verified};
+pub(super) use chain::{append, lock, statements};
 pub use changes::Changes;
 pub use failures::AuthFailures;
 pub use origin::Origin;
