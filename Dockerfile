@@ -11,7 +11,9 @@ RUN --mount=type=cache,target=/usr/local/cargo/registry \
 FROM gcr.io/distroless/cc-debian12:nonroot
 COPY --from=build /tenon /usr/local/bin/tenon
 COPY --from=build --chown=65532:65532 /data /data
+# SQLite requires a folder for temporary files, and the root may be read-only.
 ENV TENON_DATA_DIR=/data \
+    TMPDIR=/data \
     TENON_LISTEN=0.0.0.0:8080
 USER 65532:65532
 VOLUME /data

@@ -35,20 +35,22 @@ restricted() { as_root unshare --mount --propagation private bash "$folder/restr
 if restricted touch "$folder/tenon" /tmp/tenon-packaging 2>/dev/null; then echo "the root is writable" >&2; exit 1; fi
 port=$(free_port)
 trace=$folder/trace
-# The server writes nothing to standard output.
-restricted env "TENON_DATA_DIR=$folder/data" "TENON_LISTEN=127.0.0.1:$port" TENON_TIMEOUT_SCALE=0.05 \
-  strace -f -qq -o /dev/stdout "$folder/tenon" serve > "$trace" 2> "$folder/log" &
+# strace opens it as uid 65534. The server writes nothing to standard output.
+: > "$trace"; chmod 666 "$trace"
+restricted env "TENON_DATA_DIR=$folder/data" "TMPDIR=$folder/data" "TENON_LISTEN=127.0.0.1:$port" TENON_TIMEOUT_SCALE=0.2 \
+  strace -f -qq -o /dev/stdout "$folder/tenon" serve >> "$trace" 2> "$folder/log" &
 supervisor=$!
 healthy() { TENON_DATA_DIR=$folder/none TENON_LISTEN=127.0.0.1:$port "$tenon" health "$@" >/dev/null 2>&1; }
-for _ in $(seq 300); do if healthy --ready; then break; fi; sleep 0.1; done
+for _ in $(seq 300); do if healthy --ready; then break; fi; kill -0 "$supervisor" 2>/dev/null || break; sleep 0.1; done
+server=$(pgrep -f "^$folder/tenon serve" || true)
+[ -z "$server" ] || track_process "$server"
 healthy --ready || { echo "the server did not become ready:" >&2; tail -n 20 "$folder/log" >&2; exit 1; }
-printf %s "$password" | restricted "$folder/tenon" user create --email admin@acme.test --name Admin --role admin \
+printf %s "$password" | restricted env "TMPDIR=$folder/data" "$folder/tenon" user create --email admin@acme.test --name Admin --role admin \
   --password-stdin --data-dir "$folder/data" >/dev/null
 url=http://127.0.0.1:$port
 bearer=$(token admin)
-curl -sf -H "Authorization: Bearer $bearer" -H 'Content-Type: application/json' -d '{"title":"Oak","content":"A tree."}' \
-  "$url/api/posts" >/dev/null
-server=$(pgrep -f "^$folder/tenon serve")
+curl -sS --fail-with-body -H "Authorization: Bearer $bearer" -H 'Content-Type: application/json' -d '{"title":"Oak","content":"A tree that is older than its village."}' \
+  "$url/api/posts" > "$folder/post" || { cat "$folder/post" >&2; tail -n 5 "$folder/log" >&2; exit 1; }
 as_root kill -TERM "$server"
 wait "$supervisor"
 if healthy; then echo "the server did not stop" >&2; exit 1; fi
