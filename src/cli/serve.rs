@@ -207,6 +207,7 @@ fn init_log(config: &Config) {
 fn raise_open_files() {
     let before = open_files::soft_limit();
     match open_files::raise_limit() {
+        Ok(()) if open_files::soft_limit() == before => {}
         Ok(()) => tracing::info!(before, now = open_files::soft_limit(), "raised the limit of open files"),
         Err(error) => tracing::warn!(%error, before, "cannot raise the limit of open files"),
     }
