@@ -30,6 +30,8 @@ impl<'a> Server<'a> {
             .args(["--listen", "127.0.0.1:0", "--data-dir"])
             .arg(sandbox.0.join("data"))
             .env("TENON_TIMEOUT_SCALE", "0.01")
+            // A slow machine would log warnings.
+            .env("TENON_LOG_SQL", "off")
             .stdin(Stdio::null())
             .stdout(file("stdout"))
             .stderr(file("stderr"))
