@@ -29,7 +29,7 @@ impl<'a> Server<'a> {
             .args(["-c", "ulimit -Sn 64; exec \"$@\"", "sh", env!("CARGO_BIN_EXE_tenon"), "serve"])
             .args(["--listen", "127.0.0.1:0", "--data-dir"])
             .arg(sandbox.0.join("data"))
-            .env("TENON_TIMEOUT_SCALE", "0.01")
+            .env("TENON_TIMEOUT_SCALE", "0.1")
             // A slow machine would log warnings.
             .env("TENON_LOG_SQL", "off")
             .stdin(Stdio::null())
