@@ -93,8 +93,14 @@ impl Backups {
         if fs::symlink_metadata(path).is_ok_and(|existing| !existing.is_file()) {
             return Err(BackupError::Rejected(format!("{}: exists and is not a file", path.display())));
         }
-        let work = WorkFolder::create(folder_of(path)).map_err(file_error(folder_of(path)))?;
-        let work = Arc::new(work);
+        let folder = folder_of(path);
+        if !folder.is_dir() {
+            return Err(BackupError::Rejected(format!(
+                "{}: no such folder: create it first",
+                folder.display()
+            )));
+        }
+        let work = Arc::new(WorkFolder::create(folder).map_err(file_error(folder))?);
         let (_, summary) = self.write(new_file(work.file("archive"))?, work.clone(), media).await?;
         replace_file(&work.file("archive"), path).map_err(file_error(path))?;
         Ok(summary)

@@ -11,7 +11,7 @@ use sea_orm::{ActiveEnum, ColumnTrait, EntityTrait, Iterable, QueryFilter};
 use serde_json::json;
 use uuid::Uuid;
 
-use super::{app, errors::message, print, validate};
+use super::{app, errors::message, existing_app, print, validate};
 use crate::{
     api::OPERATIONS,
     app::App,
@@ -131,7 +131,7 @@ impl ApiKeyCommand {
         let ApiKeyCommand::Create(CreateApiKey { name, scopes, expires, owner }) = self;
         let scope_names: Vec<&str> = scopes.iter().map(|scope| scope.0.as_str()).collect();
         validate::body("ApiKeyInput", &json!({ "name": name, "scopes": scope_names }))?;
-        let app = app(config).await?;
+        let app = existing_app(config).await?;
         let owner_found =
             app.users.find_key_owner(owner.as_deref()).await.map_err(|error| message(&error))?;
         let principal = owner_found.ok_or_else(|| match &owner {

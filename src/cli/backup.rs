@@ -7,7 +7,7 @@ use super::{connect, errors::database_message, warn};
 use crate::{
     backup::{BackupError, Backups, Summary},
     config::{BackupMedia, Config},
-    infra::{clock::Clock, db::sqlite_path},
+    infra::clock::Clock,
 };
 
 /// Make a backup of the database and of the images, while the service runs
@@ -25,12 +25,7 @@ pub struct Backup {
 
 impl Backup {
     pub async fn run(self, config: &Config) -> Result<ExitCode, String> {
-        let url = config.database_url();
-        if let Some(path) = sqlite_path(&url) {
-            // Opening it would create an empty database.
-            std::fs::metadata(path).map_err(|error| format!("cannot back up {}: {error}", path.display()))?;
-        }
-        let db = connect::open(&url, None).await?;
+        let db = connect::open(&config.database_url(), None).await?;
         let media = config.media_store().map_err(|error| format!("the S3 bucket cannot be used: {error}"))?;
         let backups = Backups::new(db.clone(), Clock::System, media, config);
         let summary = match self.file.to_str() {

@@ -8,13 +8,43 @@ use sea_orm::{
 use tokio::time::timeout;
 
 use super::errors::{database_message, driver_message};
-use crate::infra::{db::Db, query_log::QueryObserver};
+use crate::infra::{
+    db::{Db, sqlite_path},
+    query_log::QueryObserver,
+    work_folder::folder_of,
+};
 
 /// Timeout for PostgreSQL to accept a connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// Opens the database with this URL.
+/// Opens the database with this URL, which must exist.
 pub async fn open(url: &str, watch: Option<QueryObserver>) -> Result<Db, String> {
+    require_existing(url)?;
+    open_or_create(url, watch).await
+}
+
+/// Checks that the database with this URL exists, and that PostgreSQL accepts connections.
+pub async fn check(url: &str) -> Result<(), String> {
+    require_existing(url)?;
+    if url.starts_with("postgres") {
+        probe(url).await?;
+    }
+    Ok(())
+}
+
+/// Returns an error if a SQLite database does not exist. A command that only reads or changes data must not create one.
+fn require_existing(url: &str) -> Result<(), String> {
+    let Some(path) = sqlite_path(url).filter(|path| !path.is_file()) else { return Ok(()) };
+    Err(format!(
+        "there is no database {} in the folder {}: set --data-dir to the folder of the service, or create a database with \
+         tenon migrate up",
+        path.file_name().unwrap_or_default().display(),
+        folder_of(path).display()
+    ))
+}
+
+/// Opens the database with this URL. A SQLite database that does not exist is created.
+pub async fn open_or_create(url: &str, watch: Option<QueryObserver>) -> Result<Db, String> {
     if url.starts_with("postgres") {
         probe(url).await?;
     }

@@ -2,21 +2,23 @@
 use std::process::ExitCode;
 
 use clap::Subcommand;
-use sea_orm::{ConnectionTrait, DbErr, Statement};
 
-use super::{connect, errors::database_message, print, temp::TempDatabase};
-use crate::{config::Config, infra::db::Db};
+use super::{connect, errors::database_message, print};
+use crate::{
+    config::Config,
+    infra::schema::{ExclusiveSchema, Reversal},
+};
 
 #[derive(Subcommand)]
 pub enum Migrate {
     /// Apply all pending migrations
     Up,
-    /// Revert the last migrations, and delete the data in their tables
+    /// Revert the last migrations, and delete the data in their tables and columns. No service may run
     Down {
-        /// Number of migrations to revert; more than one requires --yes
+        /// Number of migrations to revert
         #[arg(long, default_value_t = 1)]
         steps: u32,
-        /// Confirm that the data of several migrations is deleted
+        /// Confirm that tables and columns are dropped
         #[arg(long)]
         yes: bool,
     },
@@ -26,59 +28,48 @@ pub enum Migrate {
 
 impl Migrate {
     pub async fn run(self, config: &Config) -> Result<ExitCode, String> {
-        let db = connect::open(&config.database_url(), None).await?;
-        match self {
-            Migrate::Up => db.migrate().await,
-            Migrate::Down { steps, yes: false } if steps > 1 => {
-                let effect = describe_rollback(&db, steps).await.map_err(|error| database_message(&error))?;
-                return Err(format!("{effect}. Confirm with --yes"));
+        let url = config.database_url();
+        let db = match self {
+            Migrate::Up => {
+                let db = connect::open_or_create(&url, None).await?;
+                db.migrate().await.map_err(|error| database_message(&error))?;
+                db
             }
-            Migrate::Down { steps, .. } => db.rollback(steps).await,
-            Migrate::Status => Ok(()),
-        }
-        .map_err(|error| database_message(&error))?;
+            Migrate::Down { steps, yes } => {
+                roll_back(&url, steps, yes).await?;
+                connect::open(&url, None).await?
+            }
+            Migrate::Status => connect::open(&url, None).await?,
+        };
         for (step, applied) in db.migrations().await.map_err(|error| database_message(&error))? {
             print(&format!("{} {step}\n", if applied { "applied" } else { "pending" }));
         }
+        db.close().await.map_err(|error| database_message(&error))?;
         Ok(ExitCode::SUCCESS)
     }
 }
 
-/// Describes the effect of reverting the last migrations: the tables that are dropped, with their numbers of
-/// rows. Finds the tables by migrating and reverting an empty temporary database.
-async fn describe_rollback(db: &Db, steps: u32) -> Result<String, DbErr> {
-    let all = db.migrations().await?;
-    let applied: Vec<String> =
-        all.iter().filter(|(_, applied)| *applied).map(|(step, _)| step.clone()).collect();
-    let reverted: Vec<&str> = applied.iter().rev().take(steps as usize).map(String::as_str).collect();
-    let temp = TempDatabase::new();
-    let trial = Db::open(&temp.url()).await?;
-    trial.migrate().await?;
-    trial.rollback((all.len() - applied.len()) as u32).await?;
-    let before = tables(&trial).await?;
-    trial.rollback(steps).await?;
-    let after = tables(&trial).await?;
-    trial.close().await?;
-    let mut rows = Vec::new();
-    for table in before.iter().filter(|table| !after.contains(table)) {
-        rows.push(format!("{table} ({})", count(db, table).await?));
+/// Reverts the last `steps` migrations. Data is deleted only if `confirmed`.
+async fn roll_back(url: &str, steps: u32, confirmed: bool) -> Result<(), String> {
+    connect::check(url).await?;
+    let schema = ExclusiveSchema::lock(url).await.map_err(|error| database_message(&error))?;
+    let schema = schema.ok_or("the database is in use: stop the service, then repeat the command")?;
+    if !confirmed {
+        let reversals = schema.losses(steps).await.map_err(|error| database_message(&error))?;
+        if let Some(losses) = describe(&reversals) {
+            return Err(format!("this deletes data, so nothing was changed. Confirm with --yes:\n{losses}"));
+        }
     }
-    Ok(format!(
-        "this reverts {} and drops these tables with their rows: {}",
-        reverted.join(", "),
-        rows.join(", ")
-    ))
+    schema.rollback(steps).await.map_err(|error| database_message(&error))
 }
 
-async fn tables(db: &Db) -> Result<Vec<String>, DbErr> {
-    let names = "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite%' \
-                 AND name <> 'seaql_migrations' ORDER BY name";
-    let rows = db.read().query_all_raw(Statement::from_string(db.read().get_database_backend(), names));
-    rows.await?.iter().map(|row| row.try_get("", "name")).collect()
-}
-
-async fn count(db: &Db, table: &str) -> Result<i64, DbErr> {
-    let rows = format!("SELECT COUNT(*) AS count FROM \"{table}\"");
-    let row = db.read().query_one_raw(Statement::from_string(db.read().get_database_backend(), rows)).await?;
-    row.map_or(Ok(0), |row| row.try_get("", "count"))
+/// Returns a line for each migration that drops tables or columns; `None` if there is none.
+fn describe(reversals: &[Reversal]) -> Option<String> {
+    let line = |reversal: &Reversal| {
+        let losses: Vec<String> = reversal.losses.iter().map(ToString::to_string).collect();
+        format!("  {}: {}", reversal.name, losses.join(", "))
+    };
+    let lines: Vec<String> =
+        reversals.iter().filter(|reversal| !reversal.losses.is_empty()).map(line).collect();
+    (!lines.is_empty()).then(|| lines.join("\n"))
 }

@@ -8,6 +8,7 @@ mod demo;
 mod doctor;
 mod errors;
 mod geo;
+mod health;
 mod import;
 mod migrate;
 mod openapi;
@@ -86,6 +87,7 @@ enum Command {
     Backup(backup::Backup),
     Restore(restore::Restore),
     Doctor(doctor::Doctor),
+    Health(health::Health),
     /// Manage the key that seals secrets in the database
     #[command(subcommand)]
     SecretKey(secret_key::SecretKeyCommand),
@@ -127,13 +129,15 @@ fn print(text: &str) {
 
 async fn dispatch(cli: Cli) -> Result<ExitCode, String> {
     let Cli { data, command } = cli;
-    let config = |extra: &[(&'static str, Option<String>)]| {
+    let read = |extra: &[(&'static str, Option<String>)]| {
         let mut flags =
             vec![("data_dir", data.data_dir.clone()), ("database_url", data.database_url.clone())];
         flags.extend_from_slice(extra);
         config::unknown_env_vars().iter().for_each(|warning| warn(warning));
-        Config::read(&flags)
+        Config::check(&flags)
     };
+    let check = &read;
+    let config = |extra: &[(&'static str, Option<String>)]| check(extra).map_err(|all| all.join("\n"));
     // The actor of the audit entries of a command. The server acts for itself.
     let origin = command.name().map_or_else(Origin::default, Origin::cli);
     let run = async move {
@@ -147,13 +151,14 @@ async fn dispatch(cli: Cli) -> Result<ExitCode, String> {
             Command::ApiKey(command) => command.run(&config(&[])?).await,
             Command::Audit(command) => command.run(&config(&[])?).await,
             Command::Backup(command) => command.run(&config(&[])?).await,
-            Command::Doctor(command) => command.run(&config(&[])?).await,
+            Command::Doctor(command) => command.run(check(&[])).await,
             Command::Restore(command) => command.run(&config(&[])?).await,
             Command::Geo(command) => command.run(&config(&[])?).await,
             Command::Import(command) => command.run(&config(&[])?).await,
             Command::Rates(command) => command.run(&config(&[])?).await,
             Command::SecretKey(command) => command.run(&config(&[])?).await,
             Command::Migrate(command) => command.run(&config(&[])?).await,
+            Command::Health(command) => command.run(&config(&[])?).await,
             Command::Serve(command) => {
                 let flags = [
                     ("listen", command.listen.clone()),
@@ -182,12 +187,18 @@ impl Command {
             Command::Rates(_) => Some("rates"),
             Command::Geo(_) => Some("geo"),
             Command::SecretKey(_) => Some("secret-key"),
-            Command::Serve(_) | Command::Openapi(_) | Command::Config => None,
+            Command::Serve(_) | Command::Health(_) | Command::Openapi(_) | Command::Config => None,
         }
     }
 }
 
-/// Creates the services on the database of these settings.
+/// Creates the services on the database of these settings, which must exist.
+async fn existing_app(config: &Config) -> Result<App, String> {
+    connect::check(&config.database_url()).await?;
+    app(config).await
+}
+
+/// Creates the services on the database of these settings. A SQLite database that does not exist is created.
 async fn app(config: &Config) -> Result<App, String> {
     app_on(&config.database_url(), config).await
 }
@@ -198,7 +209,7 @@ async fn app_on(url: &str, config: &Config) -> Result<App, String> {
     if let Some(file) = config.file_with_secrets() {
         private_files::restrict(file, Private::ProvidedFile)?;
     }
-    let db = connect::open(url, config.log.log_sql.observer()).await?;
+    let db = connect::open_or_create(url, config.log.log_sql.observer()).await?;
     db.migrate()
         .await
         .map_err(|error| format!("cannot migrate the database schema: {}", database_message(&error)))?;

@@ -4,9 +4,8 @@ use std::process::ExitCode;
 use clap::Subcommand;
 
 use super::{
-    app,
     errors::{database_message, message},
-    print, warn,
+    existing_app, print, warn,
 };
 use crate::{
     config::Config,
@@ -30,7 +29,7 @@ impl Rates {
         if config.billing.rates_url.is_none() {
             return Err(FetchError::NoSource.to_string());
         }
-        let app = app(config).await?;
+        let app = existing_app(config).await?;
         let taken = app.rate_fetcher.fetch_now(max_change).await.map_err(|error| match error {
             FetchError::Storage(error) => message(&error),
             other => other.to_string(),

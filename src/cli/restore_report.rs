@@ -13,8 +13,11 @@ const MAX_LISTED: u64 = 100;
 /// Returns the lines of the report.
 pub async fn credentials(db: &Db) -> Result<String, DbErr> {
     let count = user::Entity::find().count(db.read()).await?;
-    let mut lines =
-        vec![format!("{count} accounts were restored with their passwords, roles and states of that time:")];
+    let mut lines = Vec::new();
+    if count > 0 {
+        let accounts = if count == 1 { "account was" } else { "accounts were" };
+        lines.push(format!("{count} {accounts} restored with the password, role and state of that time:"));
+    }
     let users = user::Entity::find().order_by_asc(user::Column::Role).order_by_asc(user::Column::Email);
     for user in users.limit(MAX_LISTED).all(db.read()).await? {
         let email = user.email.as_deref().unwrap_or("without e-mail address");
@@ -22,7 +25,10 @@ pub async fn credentials(db: &Db) -> Result<String, DbErr> {
     }
     lines.extend(remaining(count));
     let count = api_key::Entity::find().count(db.read()).await?;
-    lines.push(format!("{count} API keys were restored; delete those that were revoked after the backup:"));
+    if count > 0 {
+        let keys = if count == 1 { "API key was" } else { "API keys were" };
+        lines.push(format!("{count} {keys} restored; delete those that were revoked after the backup:"));
+    }
     let keys = api_key::Entity::find()
         .join(JoinType::InnerJoin, api_key::Relation::User.def())
         .select_also(user::Entity)
@@ -36,10 +42,11 @@ pub async fn credentials(db: &Db) -> Result<String, DbErr> {
     lines.extend(remaining(count));
     let waiting = job::Column::State.is_in([job::JobState::Ready]);
     let jobs = job::Entity::find().filter(waiting).count(db.read()).await?;
-    lines.push(format!(
-        "{jobs} jobs of that time wait for the start of the service, such as webhook deliveries\n"
-    ));
-    Ok(lines.join("\n"))
+    if jobs > 0 {
+        let jobs = if jobs == 1 { "1 job waits".to_owned() } else { format!("{jobs} jobs wait") };
+        lines.push(format!("{jobs} for the start of the service, such as webhook deliveries"));
+    }
+    Ok(lines.iter().map(|line| format!("{line}\n")).collect())
 }
 
 fn status(status: user::Status) -> &'static str {

@@ -42,8 +42,8 @@ impl SecretKeyCommand {
 
 async fn rotate(config: &Config) -> Result<(), String> {
     let db = connect::open(&config.database_url(), config.log.log_sql.observer()).await?;
-    let (changed, keys) = match &config.storage.secret_key {
-        Some(keys) => (reseal_with(&db, keys).await?, keys.first()),
+    let (changed, key, previous) = match &config.storage.secret_key {
+        Some(keys) => (reseal_with(&db, keys).await?, keys.first(), keys.clone()),
         None => {
             let file = config.secret_key_file();
             let error = |error: KeyFileError| format!("the secret key: {error}");
@@ -57,11 +57,17 @@ async fn rotate(config: &Config) -> Result<(), String> {
             // A running server may be about to store a value that it sealed with the old key: the next start seals it with
             // the new key.
             write_key_file(&file, &new.clone().followed_by(&old.first())).map_err(error)?;
-            (changed, new)
+            (changed, new, old.first())
         }
     };
     db.close().await.map_err(|error| super::errors::database_message(&error))?;
-    print(&format!("sealed {changed} secrets with the key {}\n", keys.ids()));
+    print(&format!("sealed {changed} secrets with the key {}\n", key.ids()));
+    if previous.ids() != key.ids() {
+        print(&format!(
+            "backups that were made before need the key with which their secrets are sealed ({}): keep a copy of it\n",
+            previous.ids()
+        ));
+    }
     Ok(())
 }
 

@@ -10,7 +10,6 @@ use tokio::{
 use super::{
     app, demo,
     errors::{database_message, message},
-    print,
 };
 use crate::{
     api,
@@ -22,7 +21,7 @@ use crate::{
     resources::redirects::RedirectMatch,
     server::{
         AccessLog, HttpService, LineWriter, LogFormat, RateLimits, Redirect, RedirectLookup, ResponseCache,
-        StderrWriter, api_docs::ApiDocs, limits::Limits, listener,
+        StderrWriter, api_docs::ApiDocs, limits::Limits, listener, open_files,
     },
     worker::{self, WorkerTimings},
 };
@@ -42,18 +41,19 @@ pub struct Serve {
 }
 
 const NO_ADMIN: &str = "there is no admin yet. Create one: \
-                        tenon user create --role admin --password-stdin --email E --name N\n";
+                        tenon user create --role admin --password-stdin --email E --name N";
 
 impl Serve {
     pub async fn run(self, mut config: Config) -> Result<ExitCode, String> {
         init_log(&config);
+        raise_open_files();
         let limits = Limits::default().scaled(config.server.timeout_scale.0);
         // Event streams stay open for hours, so they may use at most four fifths of the connections.
         let streams = &mut config.events.events_max_connections.0;
         *streams = (*streams).min(limits.connections / 5 * 4);
         let app = app(&config).await?;
         if self.demo && !demo::fill(&app).await.map_err(|error| message(&error))? {
-            print("the database already has content: skipped the demo content\n");
+            tracing::info!("the database already has content: skipped the demo content");
         }
         let lines = app.audit.open_output().await.map_err(|error| message(&error))?;
         let listener = listener::listen(config.server.listen).map_err(|error| {
@@ -83,16 +83,18 @@ impl Serve {
         let timings = WorkerTimings::scaled(config.server.timeout_scale.0);
         let workers = tokio::spawn(worker::run_worker(app.clone(), timings, stopping.clone()));
         let (stopped, stop_audit) = watch::channel(false);
+        let stop_redirects = stop_audit.clone();
         let audit = tokio::spawn(worker::audit::run(app.audit.clone(), lines, stop_audit));
         app.redirects.refresh().await.ok_or_log("loading the redirects");
         let redirects = app.redirects.clone();
-        tokio::spawn(async move { redirects.run_refresh_loop().await });
+        let redirects = tokio::spawn(async move { redirects.run_refresh_loop(stop_redirects).await });
         app.geoip.refresh().await;
         tokio::spawn(app.geoip.clone().reload_periodically());
         if app.users.find_key_owner(None).await.is_ok_and(|admin| admin.is_none()) {
-            print(NO_ADMIN);
+            tracing::warn!("{NO_ADMIN}");
         }
-        print(&format!("listening on http://{address}\n"));
+        // In the log, because audit_output may use standard output.
+        tracing::info!("listening on http://{address}");
         listener::serve(listener, limits, config.proxies(), service, stopping)
             .await
             .map_err(|error| error.to_string())?;
@@ -100,6 +102,7 @@ impl Serve {
         // After the last request and the last job.
         let _ = stopped.send(true);
         let _ = audit.await;
+        let _ = redirects.await;
         app.redirects.flush().await.ok_or_log("storing the hit counts of redirects");
         app.db.close().await.map_err(|error| database_message(&error))?;
         log.flush();
@@ -197,6 +200,16 @@ fn init_log(config: &Config) {
     match config.log.log_format {
         LogFormat::Json => log.json().flatten_event(true).init(),
         LogFormat::Text => log.with_ansi(false).init(),
+    }
+}
+
+/// Raises the limit of open files, which limits the connections.
+fn raise_open_files() {
+    let before = open_files::soft_limit();
+    match open_files::raise_limit() {
+        Ok(()) if open_files::soft_limit() == before => {}
+        Ok(()) => tracing::info!(before, now = open_files::soft_limit(), "raised the limit of open files"),
+        Err(error) => tracing::warn!(%error, before, "cannot raise the limit of open files"),
     }
 }
 

@@ -80,9 +80,14 @@ impl Config {
     ///
     /// # Errors
     ///
-    /// The file cannot be read, a setting does not exist, or a value is invalid. The message names the setting
-    /// and does not contain secrets.
+    /// The file cannot be read, a setting does not exist, or a value is invalid. The message has a line for each problem,
+    /// which names the setting and does not contain secrets.
     pub fn read(flags: &[(&'static str, Option<String>)]) -> Result<Config, String> {
+        Config::check(flags).map_err(|problems| problems.join("\n"))
+    }
+
+    /// Reads the settings like [`Config::read`], and returns each problem.
+    pub fn check(flags: &[(&'static str, Option<String>)]) -> Result<Config, Vec<String>> {
         let variable = |key: &str| env::var(format!("TENON_{}", key.to_uppercase())).ok();
         let flag =
             |key: &str| flags.iter().find(|(name, _)| *name == key).and_then(|(_, value)| value.clone());
@@ -95,28 +100,37 @@ impl Config {
         for setting in settings() {
             values.0.extend((setting.default)().map(|value| (setting.key, (value, Source::Default))));
         }
-        read_file(&file, is_required, &mut values).map_err(|error| format!("{}: {error}", file.display()))?;
+        let in_file = |problem: String| format!("{}: {problem}", file.display());
+        let mut problems: Vec<String> =
+            read_file(&file, is_required, &mut values).into_iter().map(in_file).collect();
         for setting in settings() {
-            if let Some(text) = variable(setting.key) {
-                setting.set_text(&mut values, text.trim(), Source::Environment)?;
-            }
-            if let Some(text) = flag(setting.key) {
-                setting.set_text(&mut values, text.trim(), Source::Flag)?;
+            for (text, source) in
+                [(variable(setting.key), Source::Environment), (flag(setting.key), Source::Flag)]
+            {
+                let Some(text) = text else { continue };
+                problems.extend(setting.set_text(&mut values, text.trim(), source).err());
             }
         }
-        let config = Config::from_values(values, file)?;
-        config.validate()?;
-        Ok(config)
+        // The rules for several settings apply to valid values only.
+        if !problems.is_empty() {
+            return Err(problems);
+        }
+        let config = Config::from_values(values, file).map_err(|problem| vec![problem])?;
+        match config.problems() {
+            problems if problems.is_empty() => Ok(config),
+            problems => Err(problems),
+        }
     }
 
-    /// Checks the rules that concern more than one setting.
-    fn validate(&self) -> Result<(), String> {
+    /// Returns the violations of rules that concern more than one setting.
+    fn problems(&self) -> Vec<String> {
+        let mut problems = Vec::new();
         let Config { server, storage, billing, webhooks, upstreams, .. } = self;
         if !server.listen.ip().is_loopback()
             && server.trusted_proxies.is_empty()
             && !server.allow_plaintext_listen
         {
-            return Err(format!(
+            problems.push(format!(
                 "listen: {} accepts connections from other machines without TLS: set trusted_proxies to the \
                  address of the proxy that terminates TLS, or set allow_plaintext_listen = true",
                 server.listen
@@ -124,41 +138,39 @@ impl Config {
         }
         if storage.s3_bucket.is_some() && (storage.s3_access_key.is_none() || storage.s3_secret_key.is_none())
         {
-            return Err("s3_bucket: requires s3_access_key and s3_secret_key".to_owned());
+            problems.push("s3_bucket: requires s3_access_key and s3_secret_key".to_owned());
         }
         if self.backup.backup_s3_prefix.is_some() && storage.s3_bucket.is_none() {
-            return Err("backup_s3_prefix: requires s3_bucket".to_owned());
+            problems.push("backup_s3_prefix: requires s3_bucket".to_owned());
         }
         for (locale, currency) in &billing.locales.0 {
             let has_rate = billing.rates_fallback.0.iter().any(|(known, _)| known == currency);
             if currency.as_str() != "USD" && !has_rate {
-                return Err(format!(
+                problems.push(format!(
                     "rates_fallback: must have a rate for {currency}, the currency of the locale {locale}"
                 ));
             }
         }
         if billing.rates_url.as_ref().is_some_and(|url| !url.https) && !server.allow_private_networks {
-            return Err(
-                "rates_url: must start with https://, unless allow_private_networks = true".to_owned()
-            );
+            problems
+                .push("rates_url: must start with https://, unless allow_private_networks = true".to_owned());
         }
         if webhooks.webhooks_paypal_id.is_some() != webhooks.webhooks_paypal_certificates.is_some() {
-            return Err(
-                "webhooks_paypal_id: requires webhooks_paypal_certificates, and vice versa".to_owned()
-            );
+            problems
+                .push("webhooks_paypal_id: requires webhooks_paypal_certificates, and vice versa".to_owned());
         }
         if let Some(folder) = webhooks.webhooks_github_docs.as_ref().filter(|folder| !folder.is_dir()) {
-            return Err(format!("webhooks_github_docs: must be a folder, got {}", folder.display()));
+            problems.push(format!("webhooks_github_docs: must be a folder, got {}", folder.display()));
         }
         let private = upstreams.upstreams.0.iter().find(|upstream| upstream.is_private);
-        match private.filter(|_| !upstreams.upstreams_allow_private_networks) {
-            Some(upstream) => Err(format!(
+        if let Some(upstream) = private.filter(|_| !upstreams.upstreams_allow_private_networks) {
+            problems.push(format!(
                 "upstreams: {} must have an https:// URL with a public address, unless \
                  upstreams_allow_private_networks = true",
                 upstream.name
-            )),
-            None => Ok(()),
+            ));
         }
+        problems
     }
 
     /// Returns the URL of the database.
@@ -219,25 +231,30 @@ impl Config {
     }
 }
 
-fn read_file(path: &Path, is_required: bool, values: &mut Values) -> Result<(), String> {
+/// Stores the values of a settings file, and returns its problems.
+fn read_file(path: &Path, is_required: bool, values: &mut Values) -> Vec<String> {
     let text = match fs::read_to_string(path) {
         Ok(text) => text,
-        Err(error) if error.kind() == ErrorKind::NotFound && !is_required => return Ok(()),
-        Err(error) => return Err(format!("cannot read the file: {error}")),
+        Err(error) if error.kind() == ErrorKind::NotFound && !is_required => return Vec::new(),
+        Err(error) => return vec![format!("cannot read the file: {error}")],
     };
     // The full error shows the line of the file, which may contain a secret.
-    let table: Table = text.parse().map_err(|error: toml::de::Error| {
-        let line = error.span().map_or(1, |span| text[..span.start].lines().count().max(1));
-        format!("line {line}: {}", error.message())
-    })?;
-    for (key, value) in table {
+    let table: Table = match text.parse() {
+        Ok(table) => table,
+        Err(error) => {
+            let error: toml::de::Error = error;
+            let line = error.span().map_or(1, |span| text[..span.start].lines().count().max(1));
+            return vec![format!("line {line}: {}", error.message())];
+        }
+    };
+    let mut set = |(key, value): (String, Value)| {
         let setting = settings().find(|setting| setting.key == key).ok_or_else(|| {
             let hint = suggestion(&key).map(|known| format!("; did you mean {known}?")).unwrap_or_default();
             format!("{key}: no such setting{hint}")
         })?;
-        setting.set(values, trimmed(value), Source::File)?;
-    }
-    Ok(())
+        setting.set(values, trimmed(value), Source::File)
+    };
+    table.into_iter().filter_map(|entry| set(entry).err()).collect()
 }
 
 /// Removes the spaces around a string.

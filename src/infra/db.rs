@@ -7,13 +7,11 @@
 use std::{collections::BTreeSet, future::Future, path::Path, sync::Arc, time::Duration};
 
 use entity::collection;
-use migration::{Migrator, MigratorTrait};
 use sea_orm::{
-    ColumnTrait, ConnectOptions, ConnectionTrait, DatabaseConnection, DatabaseExecutor, DatabaseTransaction,
-    DbBackend, DbErr, EntityTrait, ExecResult, QueryFilter, QueryResult, QuerySelect, Statement,
-    TransactionTrait,
+    ColumnTrait, ConnectOptions, ConnectionTrait, DatabaseConnection, DbBackend, DbErr, EntityTrait,
+    ExecResult, QueryFilter, QueryResult, QuerySelect, Statement, TransactionTrait,
     prelude::async_trait::async_trait,
-    sqlx::{self, postgres::PgListener},
+    sqlx::{self, Executor, postgres::PgListener},
 };
 use tokio::{
     sync::Mutex,
@@ -31,7 +29,7 @@ use super::{
     private_files::{self, Private},
     query_log::{QueryObserver, observe},
     rows::{FetchRows, FromRow, decode_all},
-    sqlite,
+    schema, sqlite,
     transaction::{self, OpenTransaction, already_ended},
     writer::Writer,
 };
@@ -53,10 +51,6 @@ const COMMIT_WAIT: Duration = Duration::from_secs(1);
 
 /// The time for which notifications of the database are collected before the query.
 const COLLECT_TIME: Duration = Duration::from_millis(10);
-
-/// Migrations may run for any time, and wait for the advisory lock of another process that migrates.
-const MIGRATION_SETUP: &str = "SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0;
-    SELECT pg_advisory_xact_lock(hashtext('tenon schema'))";
 
 #[derive(Clone)]
 enum Backend {
@@ -149,6 +143,11 @@ impl Db {
             .acquire_timeout(Duration::from_secs(3))
             .test_before_acquire_if_idle_for(Duration::from_secs(30))
             .sqlx_logging(false)
+            .map_sqlx_postgres_pool_opts(|pool| {
+                pool.after_connect(|connection, _| {
+                    Box::pin(async move { connection.execute(schema::LOCK_SHARED).await.map(drop) })
+                })
+            })
             .map_sqlx_postgres_opts(move |postgres| {
                 postgres.application_name("tenon").options([
                     ("statement_timeout", max_query.as_str()),
@@ -276,64 +275,6 @@ impl Db {
         Ok(())
     }
 
-    /// Applies all pending migrations.
-    ///
-    /// # Errors
-    ///
-    /// If the database has a migration that this program does not have.
-    pub async fn migrate(&self) -> Result<(), DbErr> {
-        let migration = self.begin_migration().await?;
-        Migrator::up(migration.connection(), None).await?;
-        migration.commit().await
-    }
-
-    /// Reverts the last `steps` migrations, and deletes the data in them.
-    pub async fn rollback(&self, steps: u32) -> Result<(), DbErr> {
-        let migration = self.begin_migration().await?;
-        Migrator::down(migration.connection(), Some(steps)).await?;
-        migration.commit().await
-    }
-
-    /// Begins a transaction for migrations. They are applied all or none, and by one process at a time: SQLite has
-    /// its write lock, PostgreSQL an advisory lock.
-    async fn begin_migration(&self) -> Result<Migration, DbErr> {
-        let migration = match &self.backend {
-            Backend::Sqlite { database, .. } => {
-                let connection = database.connect(sqlite::Access::ReadWrite)?;
-                let connection = sqlite::SharedConnection::new(connection);
-                connection.with(|connection| connection.control(sqlite::BEGIN))?;
-                Migration::Sqlite { proxy: connection.proxy()?, connection }
-            }
-            Backend::Postgres(pool) => {
-                let tx = pool.begin().await?;
-                tx.execute_unprepared(MIGRATION_SETUP).await?;
-                Migration::Postgres(tx)
-            }
-        };
-        let known: Vec<String> = Migrator::migrations().iter().map(|step| step.name().to_owned()).collect();
-        let applied = match &migration {
-            Migration::Sqlite { connection, .. } => applied(connection).await?,
-            Migration::Postgres(tx) => applied(tx).await?,
-        };
-        match applied.into_iter().find(|step| !known.contains(step)) {
-            Some(step) => Err(custom_error(&format!(
-                "the database has the migration {step} of a newer program: use that program"
-            ))),
-            None => Ok(migration),
-        }
-    }
-
-    /// Returns each migration and whether it is applied.
-    pub async fn migrations(&self) -> Result<Vec<(String, bool)>, DbErr> {
-        let applied: Vec<String> = applied(self.read()).await?;
-        let steps = Migrator::migrations().into_iter().map(|step| {
-            let name = step.name().to_owned();
-            let is_applied = applied.contains(&name);
-            (name, is_applied)
-        });
-        Ok(steps.collect())
-    }
-
     /// Waits until the storage of a SQLite database fails to read or to write. The process must be restarted then:
     /// all later writes fail.
     pub async fn storage_failure(&self) -> DbErr {
@@ -349,7 +290,7 @@ impl Db {
         if let Backend::Sqlite { database, .. } = &self.backend {
             database.failure().check()?;
         }
-        if !applied(self.read()).await?.contains(&migration::newest()) {
+        if !schema::applied(self.read()).await?.contains(&migration::newest()) {
             return Err(custom_error("the schema is not up to date"));
         }
         self.write(async move |tx: Tx| event_log::write_probe(&*tx).await).await
@@ -416,34 +357,6 @@ impl FetchRows for ReadConnection {
     }
 }
 
-/// An open transaction for migrations. It is rolled back when it is dropped.
-enum Migration {
-    /// A connection of its own, and the same connection as the migrator requires it.
-    Sqlite {
-        connection: sqlite::SharedConnection,
-        proxy: DatabaseConnection,
-    },
-    Postgres(DatabaseTransaction),
-}
-
-impl Migration {
-    fn connection(&self) -> DatabaseExecutor<'_> {
-        match self {
-            Migration::Sqlite { proxy, .. } => DatabaseExecutor::Connection(proxy),
-            Migration::Postgres(tx) => DatabaseExecutor::Transaction(tx),
-        }
-    }
-
-    async fn commit(self) -> Result<(), DbErr> {
-        match self {
-            Migration::Sqlite { connection, .. } => {
-                connection.with(|connection| connection.control("COMMIT"))
-            }
-            Migration::Postgres(tx) => tx.commit().await,
-        }
-    }
-}
-
 /// Waits for a notification of the database, for at most [`FOLLOW_INTERVAL`].
 async fn wait_for_notification(listener: &mut Option<PgListener>, backend: &Backend) {
     let Backend::Postgres(pool) = backend else { return sleep(FOLLOW_INTERVAL).await };
@@ -468,19 +381,4 @@ async fn subscribe(pool: &DatabaseConnection) -> Result<PgListener, sqlx::Error>
     let mut listener = PgListener::connect_with(pool.get_postgres_connection_pool()).await?;
     listener.listen("tenon_collections").await?;
     Ok(listener)
-}
-
-/// Returns the names of the applied migrations.
-async fn applied(connection: &impl ConnectionTrait) -> Result<Vec<String>, DbErr> {
-    let backend = connection.get_database_backend();
-    let table = match backend {
-        DbBackend::Sqlite => "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'seaql_migrations'",
-        _ => "SELECT 1 FROM pg_tables WHERE schemaname = current_schema() AND tablename = 'seaql_migrations'",
-    };
-    if connection.query_one_raw(Statement::from_string(backend, table)).await?.is_none() {
-        return Ok(Vec::new());
-    }
-    let rows =
-        connection.query_all_raw(Statement::from_string(backend, "SELECT version FROM seaql_migrations"));
-    rows.await?.iter().map(|row| row.try_get("", "version")).collect()
 }

@@ -24,6 +24,7 @@ pub mod query_log;
 pub mod queue;
 pub mod rate_limiter;
 pub mod rows;
+pub mod schema;
 pub mod sealing;
 mod sqlite;
 mod transaction;

@@ -51,13 +51,18 @@ pub enum Private {
 }
 
 impl Private {
-    /// Returns the forbidden permissions, and the argument of `chmod` that removes them.
-    fn rule(self) -> (u32, &'static str) {
+    /// Returns the forbidden permissions.
+    fn forbidden(self) -> u32 {
         match self {
-            Private::File => (GROUP_AND_OTHERS, "go="),
-            Private::ProvidedFile => (OTHERS, "o="),
-            Private::Folder => (WRITE, "go-w"),
+            Private::File => GROUP_AND_OTHERS,
+            Private::ProvidedFile => OTHERS,
+            Private::Folder => WRITE,
         }
+    }
+
+    /// Returns the command that removes the forbidden permissions.
+    fn command(self, path: &Path, mode: u32) -> String {
+        format!("chmod {:o} {}", mode & 0o7777 & !self.forbidden(), path.display())
     }
 }
 
@@ -71,7 +76,7 @@ fn forbidden_mode(path: &Path, kind: Private) -> Result<Option<u32>, String> {
         Err(error) => return Err(format!("cannot read the permissions of {}: {error}", path.display())),
     };
     let mode = metadata.permissions().mode();
-    let is_allowed = mode & kind.rule().0 == 0 || (metadata.is_dir() && mode & STICKY != 0);
+    let is_allowed = mode & kind.forbidden() == 0 || (metadata.is_dir() && mode & STICKY != 0);
     Ok((!is_allowed).then_some(mode))
 }
 
@@ -83,10 +88,10 @@ fn forbidden_mode(path: &Path, kind: Private) -> Result<Option<u32>, String> {
 pub fn check(path: &Path, kind: Private) -> Result<(), String> {
     match forbidden_mode(path, kind)? {
         Some(mode) => Err(format!(
-            "other users can access {0} (mode {1:o}), which contains secrets: run chmod {2} {0}",
+            "other users can access {} (mode {:o}), which contains secrets: run {}",
             path.display(),
             mode & 0o7777,
-            kind.rule().1
+            kind.command(path, mode)
         )),
         None => Ok(()),
     }
@@ -98,13 +103,12 @@ pub fn check(path: &Path, kind: Private) -> Result<(), String> {
 ///
 /// The permissions cannot be changed. The message contains the command that changes them.
 pub fn restrict(path: &Path, kind: Private) -> Result<(), String> {
-    let (forbidden, change) = kind.rule();
     let Some(mode) = forbidden_mode(path, kind)? else { return Ok(()) };
-    fs::set_permissions(path, Permissions::from_mode(mode & !forbidden)).map_err(|error| {
+    fs::set_permissions(path, Permissions::from_mode(mode & !kind.forbidden())).map_err(|error| {
         format!(
-            "other users can access {0}, which contains secrets, and its permissions cannot be changed ({error}): \
-             run chmod {change} {0}",
-            path.display()
+            "other users can access {}, which contains secrets, and its permissions cannot be changed ({error}): run {}",
+            path.display(),
+            kind.command(path, mode)
         )
     })?;
     tracing::warn!(path = %path.display(), "other users could access this path: its permissions are now restricted");

@@ -4,21 +4,18 @@ use std::{
     collections::HashMap,
     net::{IpAddr, Ipv6Addr},
     sync::Arc,
+    time::Instant,
 };
 
 use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::{Semaphore, SemaphorePermit};
 
-use super::{client_address::Proxies, limits::Limits};
+use super::{client_address::Proxies, limits::Limits, timeouts::ConnectionTimers};
 
 /// The limits and the usage of all client addresses.
 pub struct ClientLimits {
     proxies: Proxies,
-    connections: usize,
-    total_bytes: u64,
-    bytes: u64,
-    reads: usize,
-    bodies: usize,
+    limits: Limits,
     state: Mutex<State>,
 }
 
@@ -26,10 +23,14 @@ pub struct ClientLimits {
 struct State {
     bytes: u64,
     clients: HashMap<IpAddr, ClientUsage>,
+    /// The last id of a connection.
+    last_id: u64,
 }
 
 struct ClientUsage {
-    connections: usize,
+    /// The open connections by id.
+    connections: HashMap<u64, Arc<ConnectionTimers>>,
+    trusted: bool,
     bytes: u64,
     reads: Arc<Semaphore>,
     bodies: Arc<Semaphore>,
@@ -37,15 +38,7 @@ struct ClientUsage {
 
 impl ClientLimits {
     pub fn new(limits: &Limits, proxies: Proxies) -> Arc<Self> {
-        Arc::new(ClientLimits {
-            proxies,
-            connections: limits.connections_per_client,
-            total_bytes: limits.unread_bytes,
-            bytes: limits.unread_bytes_per_client,
-            reads: limits.reads_per_client,
-            bodies: limits.bodies_per_client,
-            state: Mutex::default(),
-        })
+        Arc::new(ClientLimits { proxies, limits: limits.clone(), state: Mutex::default() })
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -57,28 +50,59 @@ impl ClientLimits {
     pub fn connect(self: &Arc<Self>, peer: IpAddr) -> Option<Arc<Permit>> {
         let (trusted, address) = (self.proxies.trusted(peer), client_network(peer));
         let mut state = self.state();
+        state.last_id += 1;
+        let id = state.last_id;
         let new_usage = || ClientUsage {
-            connections: 0,
+            connections: HashMap::new(),
+            trusted,
             bytes: 0,
-            reads: Arc::new(Semaphore::new(self.reads)),
-            bodies: Arc::new(Semaphore::new(self.bodies)),
+            reads: Arc::new(Semaphore::new(self.limits.reads_per_client)),
+            bodies: Arc::new(Semaphore::new(self.limits.bodies_per_client)),
         };
         let usage = state.clients.entry(address).or_insert_with(new_usage);
-        if usage.connections >= self.connections && !trusted {
+        if usage.connections.len() >= self.limits.connections_per_client && !trusted {
             return None;
         }
-        usage.connections += 1;
+        let timers = ConnectionTimers::new(&self.limits, trusted);
+        usage.connections.insert(id, timers.clone());
         let (reads, bodies) = (usage.reads.clone(), usage.bodies.clone());
         drop(state);
-        Some(Arc::new(Permit { limits: self.clone(), address, trusted, reads, bodies }))
+        Some(Arc::new(Permit { limits: self.clone(), id, address, trusted, timers, reads, bodies }))
+    }
+
+    /// Returns the connection to close for the connection `new` when all connections are in use: the longest idle one of
+    /// the client with the most connections.
+    ///
+    /// That client has at least as many connections as the client of the new one, and is another one, so that a client
+    /// neither replaces its own connections nor those of a client with fewer. A trusted proxy counts as a client with one
+    /// connection, and its connections are not closed, because it carries many clients.
+    pub fn eviction_for(&self, new: &Permit) -> Option<Arc<ConnectionTimers>> {
+        let state = self.state();
+        let usage = state.clients.get(&new.address).filter(|_| !new.trusted);
+        let mut most = usage.map_or(1, |usage| usage.connections.len());
+        let mut longest: Option<(Instant, &Arc<ConnectionTimers>)> = None;
+        for (address, usage) in &state.clients {
+            let count = usage.connections.len();
+            if *address == new.address || usage.trusted || count < most {
+                continue;
+            }
+            let idle = usage.connections.values().filter_map(|timers| Some((timers.idle_since()?, timers)));
+            let Some(first) = idle.min_by_key(|(since, _)| *since) else { continue };
+            if count > most || longest.is_none_or(|(since, _)| first.0 < since) {
+                (most, longest) = (count, Some(first));
+            }
+        }
+        longest.map(|(_, timers)| timers.clone())
     }
 }
 
 /// A connection of one client address.
 pub struct Permit {
     limits: Arc<ClientLimits>,
+    id: u64,
     address: IpAddr,
     pub trusted: bool,
+    pub timers: Arc<ConnectionTimers>,
     reads: Arc<Semaphore>,
     bodies: Arc<Semaphore>,
 }
@@ -100,11 +124,12 @@ impl Permit {
     /// Returns a permit for a response of `bytes` bytes, or `None` if the client or the service buffers too
     /// many. A single response always fits, and `required` responses are counted but never rejected.
     pub fn buffer(self: &Arc<Self>, bytes: u64, required: bool) -> Option<BufferPermit> {
+        let limits = &self.limits.limits;
         let mut state = self.limits.state();
         let fits = |used: u64, max: u64| used == 0 || used + bytes <= max;
         let usage = state.clients.get(&self.address).map_or(0, |usage| usage.bytes);
-        let has_capacity =
-            fits(state.bytes, self.limits.total_bytes) && (self.trusted || fits(usage, self.limits.bytes));
+        let has_capacity = fits(state.bytes, limits.unread_bytes)
+            && (self.trusted || fits(usage, limits.unread_bytes_per_client));
         if !has_capacity && !required {
             return None;
         }
@@ -121,8 +146,8 @@ impl Drop for Permit {
     fn drop(&mut self) {
         let mut state = self.limits.state();
         if let Some(usage) = state.clients.get_mut(&self.address) {
-            usage.connections -= 1;
-            if usage.connections == 0 {
+            usage.connections.remove(&self.id);
+            if usage.connections.is_empty() {
                 state.clients.remove(&self.address);
             }
         }
@@ -155,7 +180,7 @@ fn client_network(address: IpAddr) -> IpAddr {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{super::timeouts::Exchange, *};
 
     fn limits() -> Arc<ClientLimits> {
         let blocks = ["2001:db8:9::1".parse().unwrap_or_else(|error| panic!("{error}"))];
@@ -186,6 +211,43 @@ mod tests {
             assert_eq!(permits.map(|permit| permit.is_some()), [true, true, last], "{peers:?}");
         }
         assert!(limits.state().clients.is_empty());
+    }
+
+    #[test]
+    fn a_new_connection_replaces_the_longest_idle_one_of_the_client_with_the_most() {
+        let limits = Limits { connections_per_client: 9, ..Limits::default() };
+        let blocks = ["192.0.2.9".parse().unwrap_or_else(|error| panic!("{error}"))];
+        let limits = ClientLimits::new(&limits, Proxies { blocks: blocks.into(), ..Proxies::default() });
+        let open = |peer: &str| connect(&limits, peer).expect(peer);
+        let evicted = |new: &Permit, expected: Option<&Permit>| {
+            let found = limits.eviction_for(new);
+            let is_expected =
+                |found: &Arc<ConnectionTimers>, expected: &Permit| Arc::ptr_eq(found, &expected.timers);
+            match (&found, expected) {
+                (Some(found), Some(expected)) => assert!(is_expected(found, expected)),
+                (found, expected) => assert!(found.is_none() && expected.is_none()),
+            }
+        };
+        let proxy = [open("192.0.2.9"), open("192.0.2.9"), open("192.0.2.9"), open("192.0.2.9")];
+        let two = [open("192.0.2.2"), open("192.0.2.2")];
+        let three = [open("192.0.2.3"), open("192.0.2.3"), open("192.0.2.3")];
+        let new = open("192.0.2.1");
+        evicted(&new, Some(&three[0]));
+        evicted(&proxy[3], Some(&three[0]));
+        evicted(&three[2], None);
+        let busy = [Exchange::start(&three[0].timers), Exchange::start(&three[2].timers)];
+        evicted(&new, Some(&three[1]));
+        three[1].timers.start_head();
+        evicted(&new, Some(&two[0]));
+        drop(busy);
+        // Its request has ended later.
+        evicted(&new, Some(&three[0]));
+        three[0].timers.evict();
+        evicted(&new, Some(&three[2]));
+        let more = [open("192.0.2.1"), open("192.0.2.1")];
+        evicted(&more[1], Some(&three[2]));
+        let fourth = open("192.0.2.1");
+        evicted(&fourth, None);
     }
 
     #[test]

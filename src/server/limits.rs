@@ -1,6 +1,8 @@
 //! Limits on bytes, time and connections, each with its reason.
 use std::{num::NonZero, thread, time::Duration};
 
+use super::open_files;
+
 #[derive(Debug, Clone)]
 pub struct Limits {
     /// Bytes of a request head. hyper's default is about 400 KiB per connection.
@@ -81,7 +83,7 @@ impl Default for Limits {
             stall_timeout: Duration::from_secs(30),
             handler_timeout: Duration::from_secs(10),
             body_bytes: 8 * 1024 * 1024,
-            connections: max_connections(descriptors()),
+            connections: max_connections(open_files::soft_limit()),
             connections_per_client: 256,
             in_flight: 512,
             bodies: 384,
@@ -131,13 +133,6 @@ impl Limits {
 /// requests, at most 12,500. That leaves 2,500 for requests beside 10,000 event streams.
 fn max_connections(descriptors: usize) -> usize {
     descriptors.saturating_sub(256).max(descriptors / 2).clamp(1, 12_500)
-}
-
-/// Returns the soft limit of open file descriptors of this process.
-fn descriptors() -> usize {
-    let limits = std::fs::read_to_string("/proc/self/limits").unwrap_or_default();
-    let line = limits.lines().find(|line| line.starts_with("Max open files"));
-    line.and_then(|line| line.split_whitespace().nth(3)).and_then(|soft| soft.parse().ok()).unwrap_or(1024)
 }
 
 #[cfg(test)]

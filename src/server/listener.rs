@@ -5,6 +5,7 @@ use std::{
     io,
     net::{IpAddr, SocketAddr},
     sync::Arc,
+    task::Poll,
     time::Duration,
 };
 
@@ -39,7 +40,7 @@ use super::{
     request_head::Rejection,
     request_id::RequestId,
     socket::{Socket, SocketWriter},
-    timeouts::{ConnectionTimers, Exchange, Expired},
+    timeouts::{Exchange, Expired},
 };
 use crate::http::{event_stream::StreamConnection, problem_code::ProblemCode};
 
@@ -90,7 +91,6 @@ const fn unavailable(detail: &'static str) -> Rejection {
 struct Server<H> {
     handler: Arc<H>,
     limits: Arc<Limits>,
-    client_limits: Arc<ClientLimits>,
     builder: auto::Builder<TokioExecutor>,
     in_flight: Semaphore,
     bodies: Semaphore,
@@ -125,8 +125,7 @@ pub async fn serve<H: Handler>(
     let in_flight = Semaphore::new(limits.in_flight);
     let bodies = Semaphore::new(limits.bodies);
     let (builder, client_limits) = (builder(&limits), ClientLimits::new(&limits, proxies));
-    let server =
-        Arc::new(Server { handler, limits: Arc::new(limits), client_limits, builder, in_flight, bodies });
+    let server = Arc::new(Server { handler, limits: Arc::new(limits), builder, in_flight, bodies });
     let (end, ending) = watch::channel(false);
     let stopping = async {
         let _ = stop.wait_for(|stop| *stop).await;
@@ -134,15 +133,13 @@ pub async fn serve<H: Handler>(
     };
     tokio::pin!(stopping);
     loop {
-        let (slot, stream, peer) = tokio::select! {
-            accepted = accept(&listener, &connections, accept_retry) => accepted?,
+        let (slot, permit, stream, peer) = tokio::select! {
+            accepted = accept(&listener, &connections, &client_limits, accept_retry) => accepted?,
             () = &mut stopping => break,
         };
         let (server, ending) = (server.clone(), ending.clone());
         tokio::spawn(async move {
-            if let Some(permit) = server.client_limits.connect(peer.ip()) {
-                server.drive((stream, peer), permit, ending).await;
-            }
+            server.drive((stream, peer), permit, ending).await;
             drop(slot);
         });
     }
@@ -153,22 +150,48 @@ pub async fn serve<H: Handler>(
     Ok(())
 }
 
-/// Accepts the next connection when a permit is free. Until then, clients wait in the backlog of the kernel.
+/// Accepts the next connection of a client that does not have too many. Further clients wait in the backlog of the kernel
+/// while it waits for a slot.
 async fn accept(
     listener: &TcpListener,
     connections: &Arc<Semaphore>,
-    accept_retry: Duration,
-) -> io::Result<(OwnedSemaphorePermit, TcpStream, SocketAddr)> {
-    let permit = connections.clone().acquire_owned().await.map_err(io::Error::other)?;
+    client_limits: &Arc<ClientLimits>,
+    retry: Duration,
+) -> io::Result<(OwnedSemaphorePermit, Arc<Permit>, TcpStream, SocketAddr)> {
     loop {
         match listener.accept().await {
-            Ok((stream, peer)) => return Ok((permit, stream, peer)),
+            Ok((stream, peer)) => {
+                let Some(permit) = client_limits.connect(peer.ip()) else { continue };
+                let slot = acquire_slot(connections, client_limits, &permit, retry).await?;
+                return Ok((slot, permit, stream, peer));
+            }
             Err(error) => {
                 tracing::warn!(%error, "a connection could not be accepted");
                 if is_resource_error(&error) {
-                    tokio::time::sleep(accept_retry).await;
+                    tokio::time::sleep(retry).await;
                 }
             }
+        }
+    }
+}
+
+/// Waits for a free slot. If there is none, closes an idle connection according to [`ClientLimits::eviction_for`]. The
+/// choice is repeated, because another connection may have become idle, and the chosen one may have received a request.
+async fn acquire_slot(
+    connections: &Arc<Semaphore>,
+    client_limits: &ClientLimits,
+    permit: &Permit,
+    retry: Duration,
+) -> io::Result<OwnedSemaphorePermit> {
+    loop {
+        if let Ok(slot) = connections.clone().try_acquire_owned() {
+            return Ok(slot);
+        }
+        if let Some(idle) = client_limits.eviction_for(permit) {
+            idle.evict();
+        }
+        if let Ok(slot) = timeout(retry, connections.clone().acquire_owned()).await {
+            return slot.map_err(io::Error::other);
         }
     }
 }
@@ -217,7 +240,7 @@ impl<H: Handler> Server<H> {
     ) {
         let _ = stream.set_nodelay(true);
         let Ok(local) = stream.local_addr() else { return };
-        let timers = ConnectionTimers::new(&self.limits, permit.trusted);
+        let timers = permit.timers.clone();
         let (read_half, write_half) = stream.into_split();
         let writer = SocketWriter::new(write_half);
         let (server, shared, stream_writer) = (self.clone(), timers.clone(), writer.clone());
@@ -240,6 +263,7 @@ impl<H: Handler> Server<H> {
         let socket = TokioIo::new(Socket::new((read_half, writer), timers.clone(), self.limits.clone()));
         let mut connection = std::pin::pin!(self.builder.serve_connection(socket, service));
         let mut alarm = std::pin::pin!(sleep_until(timers.next_deadline().into()));
+        poll_fn(|cx| Poll::Ready(timers.set_driver(cx))).await;
         loop {
             tokio::select! {
                 biased;
@@ -267,7 +291,7 @@ impl<H: Handler> Server<H> {
                     connection.as_mut().graceful_shutdown();
                 }
                 Some(Expired::Stall) => return timers.mark_reset(),
-                Some(Expired::Shutdown) => return,
+                Some(Expired::Evicted | Expired::Shutdown) => return,
             }
             alarm.as_mut().reset(timers.next_deadline().into());
         }

@@ -28,6 +28,7 @@ mod exchange;
 mod failure;
 pub mod limits;
 pub mod listener;
+pub mod open_files;
 mod operation;
 mod socket;
 mod timeouts;

@@ -21,6 +21,8 @@ pub enum Expired {
     Head,
     /// No request on a persistent connection.
     Idle,
+    /// The connection was idle, and a new one needs its place.
+    Evicted,
     /// The client does not read a response.
     Stall,
     /// The connection did not end within its shutdown deadline.
@@ -57,6 +59,10 @@ struct State {
     rejection: Option<Rejection>,
     head_late: bool,
     reset: bool,
+    /// Closes the connection unless a request arrives first.
+    evicted: bool,
+    /// The task that drives the connection.
+    driver: Option<Waker>,
     /// The task that reads the next head when the current request has completed.
     reader: Option<Waker>,
 }
@@ -76,6 +82,8 @@ impl ConnectionTimers {
             rejection: None,
             head_late: false,
             reset: false,
+            evicted: false,
+            driver: None,
             reader: None,
         };
         let large = if trusted { limits.max_streams as usize } else { limits.large_responses };
@@ -149,6 +157,30 @@ impl ConnectionTimers {
         self.state().reset
     }
 
+    /// Sets the task that drives the connection, which [`evict`](Self::evict) wakes.
+    pub fn set_driver(&self, context: &Context<'_>) {
+        self.state().driver = Some(context.waker().clone());
+    }
+
+    /// Returns the end of the last request if the connection is idle: no request is in progress, and no byte of the next
+    /// one has been read.
+    pub fn idle_since(&self) -> Option<Instant> {
+        let state = self.state();
+        let is_open = state.shutdown.is_none() && !state.evicted;
+        (is_open && state.requests == 0 && state.head.is_none()).then_some(state.idle)
+    }
+
+    /// Closes an idle connection, unless a request arrives first.
+    pub fn evict(&self) {
+        let mut state = self.state();
+        state.evicted = true;
+        let driver = state.driver.clone();
+        drop(state);
+        if let Some(driver) = driver {
+            driver.wake();
+        }
+    }
+
     /// Records whether the socket accepted bytes or its send buffer is full.
     pub fn record_write(&self, accepted: bool) {
         let mut state = self.state();
@@ -208,6 +240,7 @@ impl ConnectionTimers {
             .map(|since| (since + self.stall_timeout, Expired::Stall));
         let request_timer = match (state.requests, state.head, state.head_late) {
             (0, Some(since), false) => Some((since + self.head_timeout, Expired::Head)),
+            (0, None, _) if state.evicted => Some((state.idle, Expired::Evicted)),
             (0, None, _) if state.shutdown.is_none() => Some((state.idle + self.idle_timeout, Expired::Idle)),
             _ => None,
         };
@@ -223,6 +256,7 @@ impl Exchange {
         let mut state = timers.state();
         state.requests += 1;
         state.head = None;
+        state.evicted = false;
         drop(state);
         Exchange(timers.clone())
     }

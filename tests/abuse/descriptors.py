@@ -49,7 +49,7 @@ def overload(t, is_full):
 
 
 def connection_limit(t):
-    """Connections beyond the limit wait in the backlog of the socket."""
+    """Connections beyond the limit wait, unless their client has fewer connections than another one with an idle one."""
     soft = resource.prlimit(t.pid, resource.RLIMIT_NOFILE)[0]
     passed, summary = overload(t, lambda: len(os.listdir(f"/proc/{t.pid}/fd")) < soft)
     return passed and soft == 256, summary

@@ -8,8 +8,8 @@ use std::{
 };
 
 use entity::user;
-use sea_orm::EntityTrait;
-use tenon::infra::db::Db;
+use sea_orm::{ConnectionTrait, EntityTrait};
+use tenon::infra::db::{Db, Tx};
 use uuid::Uuid;
 
 use crate::support::PASSWORD;
@@ -177,6 +177,8 @@ fn api_key_create_requires_scopes_and_an_active_owner() {
     }
     key("posts:read", &["--expires", "9é"]).fails(2, "90d");
     assert!(!sandbox.has_data());
+    key("posts:read", &[]).fails(1, "there is no database tenon.db in the folder");
+    sandbox.tenon(&["migrate", "up"]).succeeds();
     key("posts:read", &[]).fails(1, "there is no active admin");
     key("posts:read", &["--owner", "ada@acme.test"]).fails(1, "no active account ada@acme.test");
     sandbox.create_user("ada@acme.test", &["--role", "admin"]).succeeds();
@@ -198,6 +200,14 @@ fn rejects_invalid_settings_and_warns_about_unknown_ones() {
         let rejected = sandbox.run(&[(variable, value)], "", &["config"]);
         rejected.fails(1, message);
         assert!(!rejected.stderr.contains("geheim"), "{rejected:?}");
+    }
+    let several = [("TENON_LOG", "loud"), ("TENON_LOG_FORMAT", "xml")];
+    for command in ["config", "doctor"] {
+        let rejected = sandbox.run(&several, "", &[command]);
+        let output = format!("{}{}", rejected.stdout, rejected.stderr);
+        assert!(
+            rejected.code == Some(1) && output.contains("log: must") && output.contains("log_format: must")
+        );
     }
     let unknown = [("TENON_LISTN", "127.0.0.1:0"), ("TENON_SERVICE_HOST", "10.0.0.1"), ("TENON_CONFIG_", "")];
     let warned = sandbox.run(&unknown, "", &["config"]).succeeds();
@@ -358,21 +368,69 @@ fn reports_an_unreachable_database() {
 }
 
 #[api_test]
-fn migrate_down_requires_confirmation_for_several_steps() {
+fn migrate_down_requires_confirmation_and_names_what_is_dropped() {
     let sandbox = Sandbox::new();
     sandbox.create_user("ada@acme.test", &["--role", "admin"]).succeeds();
     let before = sandbox.tenon(&["migrate", "status"]).succeeds().stdout;
     let rejected = sandbox.tenon(&["migrate", "down", "--steps", "99"]);
     rejected.fails(1, "Confirm with --yes");
-    assert!(rejected.stderr.contains("users (1)") && rejected.stderr.contains("posts (0)"), "{rejected:?}");
-    assert!(rejected.stderr.contains("_accounts"), "{rejected:?}");
+    for line in ["000001_accounts: ", "table users (1 row)", "table posts (0 rows)", "column events.post ("] {
+        assert!(rejected.stderr.contains(line), "{line}: {rejected:?}");
+    }
     assert_eq!(sandbox.tenon(&["migrate", "status"]).succeeds().stdout, before);
-    sandbox.tenon(&["migrate", "down"]).succeeds();
-    let rejected = sandbox.tenon(&["migrate", "down", "--steps", "2"]);
-    assert!(!rejected.stderr.contains("users"), "only tables of the reverted steps are listed: {rejected:?}");
-    assert_eq!(fs::read_dir(sandbox.0.join("tmp")).expect("a folder").count(), 0);
+    sandbox
+        .tenon(&["migrate", "down"])
+        .fails(1, "000020_api_key_addresses: table api_key_addresses (0 rows)");
+    assert_eq!(sandbox.tenon(&["migrate", "status"]).succeeds().stdout, before);
+    sandbox.tenon(&["migrate", "down", "--yes"]).succeeds();
+    let rejected = sandbox.tenon(&["migrate", "down"]);
+    assert!(!rejected.stderr.contains("users"), "only the reverted steps are listed: {rejected:?}");
     let down = sandbox.tenon(&["migrate", "down", "--steps", "99", "--yes"]).succeeds().stdout;
     assert!(!down.contains("applied"), "{down}");
+}
+
+#[api_test]
+fn migrate_down_and_an_older_program_are_rejected_by_a_database_in_use_or_newer() {
+    let sandbox = Sandbox::new();
+    sandbox.create_user("ada@acme.test", &["--role", "admin"]).succeeds();
+    let url = format!("sqlite://{}", sandbox.0.join("data/tenon.db").display());
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    let db = runtime.block_on(Db::open(&url)).expect("the database opens");
+    let down = ["migrate", "down", "--yes"];
+    sandbox.tenon(&down).fails(1, "the database is in use: stop the service, then repeat the command");
+    let newer = "INSERT INTO seaql_migrations (version, applied_at) VALUES ('m29991231_000001_later', 0)";
+    let insert = db.write(async move |tx: Tx| tx.execute_unprepared(newer).await);
+    runtime.block_on(insert).expect("the row is inserted");
+    runtime.block_on(db.close()).expect("the database closes");
+    let serve = ["serve", "--listen", "127.0.0.1:0"];
+    let key = ["api-key", "create", "--name", "ci", "--scopes", "posts:read"];
+    for command in [&down[..], &serve, &key, &["migrate", "up"]] {
+        sandbox.tenon(command).fails(1, "m29991231_000001_later of a newer program: use that program");
+    }
+}
+
+#[api_test]
+fn commands_that_do_not_create_a_database_name_the_folder() {
+    let sandbox = Sandbox::new();
+    for command in [
+        &["audit", "verify"][..],
+        &["migrate", "status"],
+        &["migrate", "down", "--yes"],
+        &["secret-key", "rotate"],
+        &["api-key", "create", "--name", "ci", "--scopes", "posts:read"],
+        &["backup", "backup.tar"],
+        &["doctor"],
+    ] {
+        let failed = sandbox.tenon(command);
+        assert_eq!(failed.code, Some(1), "{command:?}: {failed:?}");
+        let output = format!("{}{}", failed.stdout, failed.stderr);
+        let folder = sandbox.0.join("data").display().to_string();
+        assert!(output.contains("there is no database") && output.contains(&folder), "{output}");
+        assert!(!sandbox.has_data() && !sandbox.0.join("backup.tar").exists(), "{command:?}");
+    }
+    sandbox.tenon(&["migrate", "status"]).fails(1, "set --data-dir");
+    sandbox.tenon(&["migrate", "up"]).succeeds();
+    assert!(sandbox.has_data());
 }
 
 #[api_test]

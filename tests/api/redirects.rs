@@ -4,7 +4,7 @@ use std::sync::Arc;
 use sea_orm::{ConnectionTrait, DbErr};
 use serde_json::{Value, json};
 use tenon::{http::auth::Role, resources::content::posts::ImportedPost};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 
 use crate::support::{Api, poll_until};
 
@@ -388,12 +388,14 @@ async fn every_process_loads_the_redirects_of_the_others() {
     editor.put("/api/redirects/old", to("/new")).await.is(201);
     other.get("/old").await.is(404);
     let redirects = other.app.redirects.clone();
-    let refresh = tokio::spawn(async move { redirects.run_refresh_loop().await });
+    let (stop, stopping) = watch::channel(false);
+    let refresh = tokio::spawn(async move { redirects.run_refresh_loop(stopping).await });
     poll_until("the change is loaded", async || (other.get("/old").await.status == 307).then_some(())).await;
     editor.delete("/api/redirects/old").await.is(204);
     poll_until("the change is loaded", async || (other.get("/old").await.status == 404).then_some(())).await;
     // A write validates against the database, not against the cache.
-    refresh.abort();
+    stop.send(true).unwrap();
+    refresh.await.expect("the loop ends");
     editor.put("/api/redirects/a", to("/b")).await.is(201);
     other.with_credentials_of(&editor).put("/api/redirects/b", to("/a")).await.is(409);
 }

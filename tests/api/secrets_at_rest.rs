@@ -192,6 +192,11 @@ async fn the_key_is_rotated_while_the_service_runs() {
     let new = read_key_file(&file).expect("the key file");
     assert!(output.stdout.contains(&new.first().ids()) && new.ids() != old.ids(), "{output:?}");
     assert!(new.ids().ends_with(&old.ids()), "the previous key still opens");
+    let note = format!(
+        "backups that were made before need the key with which their secrets are sealed ({})",
+        old.ids()
+    );
+    assert!(output.stdout.contains(&note), "{output:?}");
     // The running service opens the new values, and seals with the new key.
     api.app.sessions.rotate_keys().await.expect("the signing keys open");
     let (second, _) = create_endpoint(&api).await;

@@ -81,7 +81,7 @@ static FOLDER: LazyLock<PathBuf> = LazyLock::new(|| {
 });
 
 /// Creates a database: a file, or a database of the server in `TENON_TEST_DATABASE`. Returns its URL.
-async fn create_database() -> String {
+pub async fn create_database() -> String {
     let name = format!("t{}", Uuid::now_v7().simple());
     match std::env::var("TENON_TEST_DATABASE") {
         Ok(server) => {
@@ -127,6 +127,11 @@ impl Api {
 
     /// Starts the service with these settings.
     pub async fn with(settings: &[(&'static str, &str)]) -> Api {
+        Api::on(create_database().await, settings).await
+    }
+
+    /// Starts the service with these settings on an existing database.
+    pub async fn on(database_url: String, settings: &[(&'static str, &str)]) -> Api {
         // The first value of a setting is used, so `settings` override the flags below.
         let mut flags: Vec<_> =
             settings.iter().map(|(name, value)| (*name, Some((*value).to_owned()))).collect();
@@ -141,7 +146,6 @@ impl Api {
         let clock = Clock::fixed(START);
         let statements = Arc::default();
         let operations = tenon::api::operation_paths();
-        let database_url = create_database().await;
         let db = open_database(&database_url, &statements).await;
         let app = App::new(db, clock.clone(), &config, operations);
         let app = app.await.expect("the services start");

@@ -5,6 +5,7 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 
 tenon, folder, email, password = sys.argv[1:5]
 
@@ -17,18 +18,22 @@ class Service:
 
     def __enter__(self):
         command = [tenon, "serve", "--listen", self.listen, "--data-dir", folder]
-        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
-        for line in self.process.stdout:
-            match = re.match(r"listening on http://(.*)", line)
+        self.process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+        for line in self.process.stderr:
+            match = re.search(r"listening on http://(.*)", line)
             if match:
                 self.address = match.group(1)
+                # A full pipe would block the log.
+                self.reader = threading.Thread(target=self.process.stderr.read, daemon=True)
+                self.reader.start()
                 return self
         sys.exit("the server did not start")
 
     def __exit__(self, *_):
         self.process.send_signal(signal.SIGKILL)
         self.process.wait()
-        self.process.stdout.close()
+        self.reader.join()
+        self.process.stderr.close()
 
     def request(self, method, path, body=None, **headers):
         connection = http.client.HTTPConnection(self.address, timeout=20)

@@ -8,10 +8,12 @@ account editor "$work/abuse"
 python3 tests/abuse/fill.py "$url" "$(token editor)"
 python3 tests/abuse/abuse.py "$address" "$service" "/api/posts?limit=10&fields=content" --p99 "${P99:-2000}"
 stop "$service"
-# The scenarios of a server that is out of file descriptors.
-descriptors=$(ulimit -Sn)
-ulimit -Sn 256
+# The scenarios of a server that is out of file descriptors. It raises its soft limit, so its hard limit is set.
+printf '#!/bin/sh\nulimit -n 256\nexec "%s" "$@"\n' "$tenon" > "$work/limited"
+chmod +x "$work/limited"
+program=$tenon
+tenon=$work/limited
 serve "$work/descriptors"
-ulimit -Sn "$descriptors"
+tenon=$program
 python3 tests/abuse/abuse.py "$address" "$service" /openapi.json --descriptors
 stop "$service"

@@ -94,7 +94,7 @@ serve() {
   service=$!
   track_process "$service"
   for _ in $(seq 200); do
-    url=$(sed -n 's/^listening on //p' "$folder/out")
+    url=$(sed -n 's/.* listening on \(http:[^ ]*\)$/\1/p' "$folder/log")
     if [ -n "$url" ]; then address=${url#http://}; return 0; fi
     kill -0 "$service" 2>/dev/null || break
     sleep 0.1
@@ -144,16 +144,17 @@ npm_tools() {
   PATH=$modules/node_modules/.bin:$PATH
 }
 
-# Installs the packages of tests/requirements.txt, once per content of that file; sets $venv.
+# Installs the packages of a list, by default tests/requirements.txt, once per content of that file; sets $venv.
 python_tools() {
-  local hash; hash=$(sha256sum "$root/tests/requirements.txt" | cut -c1-16)
+  local list=$root/${1:-tests/requirements.txt}
+  local hash; hash=$(sha256sum "$list" | cut -c1-16)
   venv=$tools/python-$hash
   if [ ! -f "$venv/.done" ]; then
     # On Debian, venv is a separate package.
     python3 -c 'import ensurepip, venv' 2>/dev/null || apt_install python3-venv
     rm -rf "$venv"
     python3 -m venv "$venv"
-    "$venv/bin/pip" install --quiet --disable-pip-version-check -r "$root/tests/requirements.txt"
+    "$venv/bin/pip" install --quiet --disable-pip-version-check -r "$list"
     touch "$venv/.done"
   fi
 }

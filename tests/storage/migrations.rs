@@ -6,7 +6,10 @@ use entity::{
 use sea_orm::{
     ActiveModelTrait, ConnectionTrait, DbErr, EntityTrait, IntoActiveModel, QueryOrder, prelude::Uuid,
 };
-use tenon::infra::db::{Db, Tx};
+use tenon::infra::{
+    db::{Db, Tx},
+    schema::ExclusiveSchema,
+};
 
 use crate::support::*;
 
@@ -33,7 +36,7 @@ fn expected_tables() -> Vec<String> {
 
 #[tokio::test]
 async fn migrates_rolls_back_and_migrates_again() {
-    let db = empty().await;
+    let mut db = empty().await;
     assert!(db.ready().await.is_err());
     db.migrate().await.unwrap();
     let created = tables(&db).await;
@@ -48,7 +51,7 @@ async fn migrates_rolls_back_and_migrates_again() {
         db.migrations().await.unwrap().iter().filter(|(_, is_applied)| *is_applied).count(),
         migrations.len() - 1
     );
-    db.rollback(migrations.len() as u32).await.unwrap();
+    db.rollback(migrations.len()).await.unwrap();
     assert_eq!(tables(&db).await, ["seaql_migrations"]);
     db.migrate().await.unwrap();
     assert_eq!(tables(&db).await, created);
@@ -57,13 +60,49 @@ async fn migrates_rolls_back_and_migrates_again() {
 
 #[tokio::test]
 async fn rejects_a_database_of_a_newer_version() {
-    let db = migrated().await;
+    let mut db = migrated().await;
     let sql = "INSERT INTO seaql_migrations (version, applied_at) VALUES ('m29991231_000001_later', 0)";
     db.write(async move |tx: Tx| tx.execute_unprepared(sql).await.map(|_| ())).await.unwrap();
     let error = db.migrate().await.unwrap_err().to_string();
     assert!(error.contains("m29991231_000001_later of a newer program"), "{error}");
     let error = db.rollback(1).await.unwrap_err().to_string();
     assert!(error.contains("m29991231_000001_later of a newer program"), "{error}");
+}
+
+#[tokio::test]
+async fn a_migration_is_not_reverted_while_the_database_is_open() {
+    let db = migrated().await;
+    assert!(ExclusiveSchema::lock(&db.url).await.unwrap().is_none());
+    db.ready().await.unwrap();
+    Db::clone(&db).close().await.unwrap();
+    let schema = ExclusiveSchema::lock(&db.url).await.unwrap().expect("no other connection");
+    assert!(ExclusiveSchema::lock(&db.url).await.is_ok_and(|second| second.is_none()));
+    drop(schema);
+}
+
+#[tokio::test]
+async fn the_losses_of_a_rollback_are_counted_and_nothing_is_changed() {
+    let db = migrated().await;
+    let insert = "INSERT INTO channels (id, name, audience, version, created_at, updated_at)
+        VALUES ('0199a000-0000-7000-8000-000000000001', 'general', 'public', 1, 0, 0);
+        INSERT INTO previews (id, post_id, created_by, expires_at, created_at) SELECT id, id, id, 0, 0 FROM posts";
+    db.write(async move |tx: Tx| tx.execute_unprepared(insert).await.map(|_| ())).await.unwrap();
+    Db::clone(&db).close().await.unwrap();
+    let schema = ExclusiveSchema::lock(&db.url).await.unwrap().expect("no other connection");
+    let all = schema.losses(99).await.unwrap();
+    drop(schema);
+    let of = |name: &str| {
+        let found = all.iter().find(|reversal| reversal.name.ends_with(name)).expect("a migration");
+        found.losses.iter().map(ToString::to_string).collect::<Vec<_>>()
+    };
+    assert_eq!(of("_000013_channels"), ["table channels (1 row)", "table messages (0 rows)"]);
+    let columns = ["column events.post (0 rows)", "column webhook_events.body_digest (0 rows)"];
+    assert_eq!(of("_000018_rights"), columns);
+    assert_eq!(of("_000015_notify_collections"), [""; 0]);
+    let db = Db::open(&db.url).await.unwrap();
+    db.ready().await.unwrap();
+    assert!(db.migrations().await.unwrap().iter().all(|(_, is_applied)| *is_applied));
+    db.close().await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -113,10 +152,10 @@ async fn only_the_owner_can_read_the_files() {
 
 #[tokio::test]
 async fn deletes_the_previews_and_keys_of_accounts_without_the_right_to_create_them() {
-    let db = migrated().await;
+    let mut db = migrated().await;
     let applied = db.migrations().await.unwrap();
     let at = applied.iter().position(|(name, _)| name.ends_with("_000018_rights")).expect("a migration");
-    db.rollback((applied.len() - at) as u32).await.unwrap();
+    db.rollback(applied.len() - at).await.unwrap();
     let accounts =
         [(Role::Author, Status::Active), (Role::Reader, Status::Active), (Role::Admin, Status::Disabled)];
     let ids: Vec<Uuid> = accounts.iter().map(|_| Uuid::now_v7()).collect();

@@ -3,25 +3,46 @@ use std::{ops::Deref, path::PathBuf, time::Duration};
 
 use entity::{post, secret};
 use sea_orm::{ConnectionTrait, Database, DbErr, EntityTrait, QueryOrder, Set, prelude::Uuid};
-use tenon::infra::db::{Db, Tx};
+use tenon::infra::{
+    db::{Db, Tx},
+    schema::ExclusiveSchema,
+};
 use tokio::time::timeout;
 
 /// Longer than any operation of a test takes, and shorter than the timeout of a pool.
 pub const MAX_WAIT: Duration = Duration::from_secs(60);
 
-/// A database and its folder, which is deleted on drop.
-pub struct TestDatabase(Db, PathBuf);
+/// A database with its URL, and its folder, which is deleted on drop.
+pub struct TestDatabase {
+    db: Db,
+    pub url: String,
+    folder: PathBuf,
+}
+
+impl TestDatabase {
+    /// Reverts the last `steps` migrations. The database is closed meanwhile, because they require it.
+    pub async fn rollback(&mut self, steps: usize) -> Result<(), DbErr> {
+        self.db.clone().close().await?;
+        let schema = ExclusiveSchema::lock(&self.url).await;
+        let result = match schema {
+            Ok(schema) => schema.expect("the database is not in use").rollback(steps as u32).await,
+            Err(error) => Err(error),
+        };
+        self.db = Db::open(&self.url).await?;
+        result
+    }
+}
 
 impl Deref for TestDatabase {
     type Target = Db;
     fn deref(&self) -> &Db {
-        &self.0
+        &self.db
     }
 }
 
 impl Drop for TestDatabase {
     fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.1);
+        let _ = std::fs::remove_dir_all(&self.folder);
     }
 }
 
@@ -38,7 +59,7 @@ pub async fn empty() -> TestDatabase {
         }
         Err(_) => format!("sqlite://{}", folder.join("50% ready.db").display()),
     };
-    TestDatabase(Db::open(&url).await.unwrap(), folder)
+    TestDatabase { db: Db::open(&url).await.unwrap(), url, folder }
 }
 
 /// Creates a database with all tables.

@@ -12,8 +12,11 @@ const stripe = new Stripe("sk_test_unused");
 const sleep = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
 
 async function start() {
-  const service = spawn(tenon, ["serve", "--listen", listen, "--data-dir", folder], { stdio: ["ignore", "pipe", "ignore"] });
-  for await (const line of service.stdout) if (String(line).includes("listening on")) break;
+  const service = spawn(tenon, ["serve", "--listen", listen, "--data-dir", folder], { stdio: ["ignore", "ignore", "pipe"] });
+  await new Promise((resolve) => {
+    // The listener remains: a full pipe would block the log.
+    service.stderr.on("data", (lines) => String(lines).includes("listening on") && resolve());
+  });
   return service;
 }
 

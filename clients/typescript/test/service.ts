@@ -36,12 +36,12 @@ export async function startService(): Promise<Service> {
     stdio: ["pipe", "ignore", "inherit"],
   });
   const child = spawn(binary, ["serve", "--data-dir", data, "--listen", "127.0.0.1:0"], {
-    stdio: ["ignore", "pipe", "ignore"],
+    stdio: ["ignore", "ignore", "pipe"],
   });
   const exited = new Promise<void>((resolve) => child.once("exit", () => resolve()));
   const url = await new Promise<string>((resolve, reject) => {
-    createInterface(child.stdout).on("line", (line) => {
-      const address = /^listening on (http:\S+)$/.exec(line)?.[1];
+    createInterface(child.stderr).on("line", (line) => {
+      const address = / listening on (http:\S+)$/.exec(line)?.[1];
       if (address !== undefined) resolve(address);
     });
     child.once("exit", (code) => reject(new Error(`the server exited with code ${code}`)));

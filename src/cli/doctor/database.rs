@@ -6,6 +6,7 @@ use crate::{
     cli::errors::database_message,
     config::Config,
     infra::{
+        audit_log::Verified,
         clock::Clock,
         db::{Db, sqlite_path},
         db_error::{Fault, fault},
@@ -110,6 +111,14 @@ pub async fn secret_key(db: &Db, config: &Config) -> Check {
             keys.ids(),
             file.display()
         )]),
+    }
+}
+
+/// Verifies the hash chain of all entries of the audit log.
+pub async fn audit_log(db: &Db) -> Check {
+    match db.verify_audit_log().await.map_err(|error| problem(&error))? {
+        Ok(Verified { entries, position, .. }) => Ok(format!("{entries} entries verified, up to {position}")),
+        Err(broken) => Err(vec![format!("{broken}: compare the log with its copies and with a backup")]),
     }
 }
 

@@ -12,8 +12,8 @@ use crate::{config::Config, infra::db::Db};
 
 /// Check the data and the installation, also while the service runs
 ///
-/// Checks the settings, permissions, free space, secret key, integrity, references, counters, clock, images and scheduled
-/// backups. Changes no data. Exits with 1 if a check fails, and prints what to do.
+/// Checks the settings, permissions, free space, secret key, integrity, references, audit log, counters, clock, images and
+/// scheduled backups. Changes no data. Exits with 1 if a check fails, and prints what to do.
 #[derive(Args)]
 pub struct Doctor {}
 
@@ -41,9 +41,16 @@ impl Report {
 }
 
 impl Doctor {
-    pub async fn run(self, config: &Config) -> Result<ExitCode, String> {
+    /// Runs the checks. `config` is the settings, or their problems.
+    pub async fn run(self, config: Result<Config, Vec<String>>) -> Result<ExitCode, String> {
         let mut report = Report::default();
-        // The settings were read before: an invalid one has ended the command.
+        let config = match config {
+            Ok(config) => &config.clone(),
+            Err(problems) => {
+                report.add("settings", Err(problems));
+                return Err("the other checks need valid settings".to_owned());
+            }
+        };
         report.add("settings", Ok("valid".to_owned()));
         report.add("permissions", files::permissions(config));
         report.add("free space", files::free_space(config));
@@ -74,6 +81,7 @@ async fn check_data(report: &mut Report, db: &Db, config: &Config) {
         return;
     }
     report.add("secret key", database::secret_key(db, config).await);
+    report.add("audit log", database::audit_log(db).await);
     report.add("counters", database::counters(db).await);
     report.add("clock", database::clock(db).await);
     match config.media_store() {

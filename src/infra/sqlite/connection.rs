@@ -45,6 +45,11 @@ const WRITE_PRAGMAS: &str = "PRAGMA journal_mode = WAL; PRAGMA synchronous = FUL
 
 const READ_PRAGMAS: &str = "PRAGMA trusted_schema = OFF; PRAGMA cache_size = -8000; PRAGMA query_only = ON";
 
+/// `foreign_keys` cannot be changed in a transaction.
+const EXCLUSIVE_PRAGMAS: &str =
+    "PRAGMA locking_mode = EXCLUSIVE; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;
+    PRAGMA trusted_schema = OFF";
+
 /// `BEGIN IMMEDIATE` takes the write lock at the start. A deferred transaction that reads first can find the
 /// lock held when it begins to write; SQLite then fails with BUSY at once, and the busy timeout does not
 /// apply.
@@ -111,7 +116,8 @@ impl Database {
             let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
             let inner = rusqlite::Connection::open_with_flags(&self.path, flags)?;
             inner.busy_timeout(Duration::ZERO)?;
-            inner.execute_batch("PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE")?;
+            inner.execute_batch(EXCLUSIVE_PRAGMAS)?;
+            inner.execute_batch("BEGIN EXCLUSIVE")?;
             Ok(self.connection(inner))
         };
         match open() {

@@ -7,6 +7,7 @@ use sea_orm::{
     QueryOrder, QuerySelect, Set,
     sea_query::{Expr, ExprTrait},
 };
+use tokio::sync::watch;
 use uuid::Uuid;
 
 use super::{
@@ -90,12 +91,15 @@ impl Redirects {
         self.cache.refresh(&self.db).await
     }
 
-    /// Polls for changed rules and writes hit counts, until the process ends.
-    pub async fn run_refresh_loop(&self) {
+    /// Polls for changed rules and writes hit counts, until `stop` is true.
+    pub async fn run_refresh_loop(&self, mut stop: watch::Receiver<bool>) {
         let mut polls = tokio::time::interval(POLL_INTERVAL);
         polls.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         for poll in (0..POLLS_PER_FLUSH).cycle() {
-            polls.tick().await;
+            tokio::select! {
+                _ = polls.tick() => {}
+                _ = stop.wait_for(|stop| *stop) => return,
+            }
             self.refresh().await.ok_or_log("polling for changed redirects");
             if poll == 0 {
                 self.flush().await.ok_or_log("writing redirect hit counts");

@@ -1,7 +1,4 @@
-use std::{
-    task::{Poll, Waker},
-    time::Duration,
-};
+use std::{task::Waker, time::Duration};
 
 use futures_util::stream;
 use parking_lot::Mutex;
@@ -199,6 +196,63 @@ async fn limits_connections_per_client() {
     }
     let mut third = TcpStream::connect(service.address).await.unwrap();
     assert!(matches!(third.read(&mut [0]).await, Ok(0) | Err(_)));
+}
+
+/// Connects from an address of the loopback network.
+async fn connect_from(service: &Service, source: &str) -> TcpStream {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind(format!("{source}:0").parse().unwrap()).unwrap();
+    socket.connect(service.address).await.unwrap()
+}
+
+/// Sends a request on a persistent connection, and reads the response.
+async fn exchange(stream: &mut TcpStream) -> String {
+    stream.write_all(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nhi").await.unwrap();
+    let mut response = String::new();
+    while !response.ends_with("hi") {
+        let mut buffer = [0; 1024];
+        let read = timeout(DEADLINE, stream.read(&mut buffer)).await.expect("no response").unwrap();
+        assert!(read > 0, "closed after {response:?}");
+        response.push_str(&String::from_utf8_lossy(&buffer[..read]));
+    }
+    response
+}
+
+async fn is_closed(stream: &mut TcpStream) -> bool {
+    let read = timeout(DEADLINE, stream.read(&mut [0])).await.expect("neither closed nor readable");
+    matches!(read, Ok(0) | Err(_))
+}
+
+#[tokio::test]
+async fn a_new_client_replaces_the_longest_idle_connection_when_all_are_in_use() {
+    let service = start(Limits { connections: 3, ..limits() }).await;
+    let mut busy = connect_from(&service, "127.0.0.2").await;
+    busy.write_all(b"GET /big HTTP/1.1\r\nHost: a\r\n\r\n").await.unwrap();
+    let mut status = [0; 12];
+    busy.read_exact(&mut status).await.unwrap();
+    let mut idle = [connect_from(&service, "127.0.0.2").await, connect_from(&service, "127.0.0.2").await];
+    // The second one is idle for longer.
+    exchange(&mut idle[1]).await;
+    exchange(&mut idle[0]).await;
+    let mut new = connect_from(&service, "127.0.0.3").await;
+    assert!(exchange(&mut new).await.starts_with("HTTP/1.1 200"));
+    assert!(is_closed(&mut idle[1]).await);
+    exchange(&mut idle[0]).await;
+    // The client with two connections does not replace the one of the other client, or its own.
+    let mut waiting = connect_from(&service, "127.0.0.2").await;
+    let request = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\nConnection: close\r\n\r\nhi";
+    waiting.write_all(request).await.unwrap();
+    for _ in 0..3 {
+        exchange(&mut new).await;
+        exchange(&mut idle[0]).await;
+    }
+    drop(new);
+    let mut response = String::new();
+    timeout(DEADLINE, waiting.read_to_string(&mut response)).await.expect("never accepted").unwrap();
+    assert!(response.ends_with("hi"), "{response}");
+    // The request that was in progress is complete.
+    let mut body = vec![0; 32 * 1024 * 1024];
+    timeout(DEADLINE, busy.read_exact(&mut body)).await.expect("not complete").unwrap();
 }
 
 /// Requests 32 MiB and reads only the status line of the response.
