@@ -12,12 +12,12 @@ tenon, folder, email, password = sys.argv[1:5]
 class Service:
     """A context manager that starts the server and ends it with SIGKILL."""
 
-    def __init__(self, listen="127.0.0.1:0"):
-        self.listen = listen
+    def __init__(self, listen="127.0.0.1:0", log=subprocess.DEVNULL):
+        self.listen, self.log = listen, log
 
     def __enter__(self):
         command = [tenon, "serve", "--listen", self.listen, "--data-dir", folder]
-        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=self.log, text=True)
         for line in self.process.stdout:
             match = re.match(r"listening on http://(.*)", line)
             if match:
