@@ -37,7 +37,7 @@ async def client(port, number, headers, stop):
         status = int(head.split()[1])
         statuses[status] = statuses.get(status, 0) + 1
         if status not in (200, 201):
-            failures.append(f"{head.splitlines()[0]}: {body[:200]}")
+            failures.append(f"{head.splitlines()[0]}: {body[:1500]}")
     writer.close()
 
 
@@ -46,14 +46,14 @@ def start():
     return services[-1]
 
 
-async def deploy(old, announce):
+async def deploy(old, announce, proxy):
     """Starts an instance, ends the old one, and returns the new one with the duration of the end."""
     new = await asyncio.to_thread(start)
     announce([old.address, new.address])
-    while (await asyncio.to_thread(new.request, "GET", "/readyz"))[0] != 200:
-        await asyncio.sleep(0.05)
-    # Until the proxy has polled it too.
-    await asyncio.sleep(0.5)
+    # The old instance ends after the proxy sends requests to the new one.
+    while (await asyncio.to_thread(proxy.stdout.readline)).strip() != new.address:
+        if proxy.poll() is not None:
+            sys.exit("the proxy has ended")
     begin = time.monotonic()
     old.process.send_signal(signal.SIGTERM)
     try:
@@ -79,11 +79,11 @@ async def main():
         headers = f"Authorization: Bearer {instance.token()}\r\nContent-Type: application/json\r\n"
         announce([instance.address])
         port, stop = int(proxy.stdout.readline()), asyncio.Event()
-        await asyncio.sleep(1)
+        await asyncio.to_thread(proxy.stdout.readline)
         clients = [asyncio.create_task(client(port, number, headers, stop)) for number in range(CONNECTIONS)]
         begin, slowest = time.monotonic(), 0
         for number in range(deploys):
-            instance, took = await deploy(instance, announce)
+            instance, took = await deploy(instance, announce, proxy)
             slowest = max(slowest, took)
             if failures:
                 sys.exit(f"deployment {number}: {len(failures)} requests failed: {failures[:3]}")

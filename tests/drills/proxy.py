@@ -1,7 +1,8 @@
 """A reverse proxy that sends requests to the instances that are ready. It never repeats a request. Reads the addresses of
-all instances, as a JSON list, from each line of standard input."""
+all instances, as a JSON list, from each line of standard input. Prints its port, and each instance that becomes ready."""
 import asyncio
 import json
+import os
 import sys
 
 POLL_SECONDS = 0.1
@@ -11,21 +12,29 @@ instances = {}
 class Instance:
     def __init__(self, address):
         self.host, port = address.split(":")
-        self.port, self.ready, self.idle = int(port), False, []
+        self.address, self.port, self.ready, self.idle = address, int(port), False, []
+        self.polled = b"not polled"
 
     async def connect(self):
         return self.idle.pop() if self.idle else await asyncio.open_connection(self.host, self.port)
 
     async def poll(self):
-        """Polls the readiness. An instance that is not ready receives no further request."""
+        """Polls the readiness. An instance receives no further request after one response other than 200, or after three
+        polls without a response."""
+        failures, announced = 0, False
         while True:
             try:
                 reader, writer = await asyncio.open_connection(self.host, self.port)
                 writer.write(b"GET /readyz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
-                self.ready = b" 200 " in await asyncio.wait_for(reader.readline(), 1)
+                self.polled = await asyncio.wait_for(reader.read(1 << 16), 1)
+                self.ready, failures = b" 200 " in self.polled.split(b"\r\n")[0], 0
                 writer.close()
             except (OSError, asyncio.TimeoutError):
-                self.ready = False
+                failures += 1
+                self.ready = self.ready and failures < 3
+            if self.ready and not announced:
+                announced = True
+                print(self.address, flush=True)
             await asyncio.sleep(POLL_SECONDS)
 
 
@@ -43,7 +52,8 @@ async def read_message(reader):
 async def forward(message):
     ready = [instance for instance in instances.values() if instance.ready]
     if not ready:
-        return b"HTTP/1.1 502 no instance is ready\r\nContent-Length: 0\r\n\r\n"
+        reasons = repr([(instance.address, instance.polled[-300:]) for instance in instances.values()]).encode()
+        return b"HTTP/1.1 502 no instance is ready\r\nContent-Length: %d\r\n\r\n%s" % (len(reasons), reasons)
     # The newest one first, as after a deployment.
     instance = ready[-1]
     try:
@@ -83,6 +93,8 @@ async def main():
             if address not in instances:
                 instances[address] = Instance(address)
                 polls[address] = asyncio.create_task(instances[address].poll())
+    # Without the errors of the connections that are open.
+    os._exit(0)
 
 
 asyncio.run(main())
