@@ -6,8 +6,8 @@ mod parse;
 use std::collections::{BTreeMap, BTreeSet};
 
 use parse::{
-    Module, declared_modules, for_each_file, macro_names, operation_types, parse_text, sources,
-    test_attributes,
+    Module, declared_modules, for_each_file, functions_with, macro_names, operation_types, parse_text,
+    sources, test_attributes,
 };
 
 /// The top-level modules that a module may use. `main` and `lib` have no rule.
@@ -353,6 +353,52 @@ fn dropped_tests_are_found() {
         ["tests/api/a.rs: c"]
     );
     assert_eq!(found("#[api_test] fn a() {} /* #[test] */ const A: &str = \"#[test]\";"), [""; 0]);
+}
+
+/// Returns the paths of all tests, with the names of folders and files as modules.
+fn test_paths() -> Vec<String> {
+    let mut paths = Vec::new();
+    for folder in ["src", "tests"] {
+        for_each_file(folder, &mut |file, text| {
+            let module = file.trim_end_matches(".rs").replace('/', "::");
+            let functions = functions_with(&["test", "api_test"], file, text);
+            paths.extend(functions.into_iter().map(|function| format!("{module}::{function}")));
+        });
+    }
+    paths
+}
+
+/// Returns the tests and stages that the second column of the tables names: its text in backticks, without commands.
+fn named_tests(page: &str) -> Vec<&str> {
+    let cells = page.lines().filter(|line| line.starts_with('|')).filter_map(|line| line.split('|').nth(2));
+    let spans = cells.flat_map(|cell| cell.split('`').skip(1).step_by(2));
+    spans
+        .filter(|span| {
+            !span.starts_with("cargo ") && !span.chars().all(|c| c.is_ascii_uppercase() || c == '_')
+        })
+        .collect()
+}
+
+/// Returns the names that are neither a stage nor a part of the path of a test.
+fn missing_tests<'a>(page: &'a str, tests: &[String]) -> Vec<&'a str> {
+    let commands = page.split("./tests/run ").skip(1).filter_map(|rest| rest.split(['`', ' ']).next());
+    let stage_exists = |name: &str| std::fs::exists(format!("tests/stages/{name}.sh")).unwrap_or(false);
+    let names = named_tests(page).into_iter().filter(|name| !tests.iter().any(|path| path.contains(name)));
+    commands.chain(names).filter(|name| !stage_exists(name)).collect()
+}
+
+#[test]
+fn tests_and_stages_named_in_the_documentation_exist() {
+    let page = std::fs::read_to_string("docs/reliability.md").expect("the page");
+    assert!(named_tests(&page).len() > 40, "found only {:?}", named_tests(&page));
+    assert_eq!(missing_tests(&page, &test_paths()), [""; 0], "rename or add these in docs/reliability.md");
+}
+
+#[test]
+fn missing_tests_are_found() {
+    let tests = ["tests::api::access::admits_the_declared_roles_only".to_owned()];
+    let page = "| `./tests/run fuzz` | x |\n| `./tests/run none` | `KILLS` |\n| a | `access::`, stage `fuzz`; `gone` in `cargo test` |";
+    assert_eq!(missing_tests(page, &tests), ["none", "gone"]);
 }
 
 #[test]

@@ -141,7 +141,8 @@ impl Multipart {
                 let _ = self.buffer.split_to(4);
                 return Ok(headers);
             }
-            if self.buffer.len() > MAX_HEADERS {
+            // The empty line behind the headers may have arrived in part.
+            if self.buffer.len() >= MAX_HEADERS + 4 {
                 return Err(too_long());
             }
             self.fill().await?;

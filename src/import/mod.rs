@@ -3,7 +3,7 @@
 mod batches;
 mod documents;
 pub(crate) mod files;
-mod front_matter;
+pub mod front_matter;
 mod images;
 mod markdown;
 mod posts;

@@ -1,11 +1,14 @@
 //! The clock. It is the only source of time in the service, so that tests can set it.
 use std::{
     sync::{
-        Arc,
+        Arc, LazyLock,
         atomic::{AtomicI64, Ordering},
     },
-    time::{Duration, SystemTime, UNIX_EPOCH},
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
+
+/// The moment from which [`Clock::monotonic`] counts.
+static START: LazyLock<Instant> = LazyLock::new(Instant::now);
 
 /// A source of time, in milliseconds since 1970-01-01T00:00:00Z.
 #[derive(Debug, Clone)]
@@ -28,6 +31,14 @@ impl Clock {
     pub fn now(&self) -> i64 {
         match self {
             Clock::System => system_time().as_millis() as i64,
+            Clock::Fixed(now) => now.load(Ordering::SeqCst),
+        }
+    }
+
+    /// Returns the milliseconds since an unspecified moment, for rate limits. Setting the system clock does not change it.
+    pub fn monotonic(&self) -> i64 {
+        match self {
+            Clock::System => START.elapsed().as_millis() as i64,
             Clock::Fixed(now) => now.load(Ordering::SeqCst),
         }
     }

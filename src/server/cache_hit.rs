@@ -82,7 +82,7 @@ impl HttpService {
         let user = caller.as_ref().map(|caller| caller.user);
         let rate_limit = operation.declared.rate_limit.map(|class| (user, class));
         if let Some((user, class)) = rate_limit {
-            self.rate_limits.check(user, &client, class, self.clock.now()).ok()?;
+            self.rate_limits.check(user, &client, class, self.clock.monotonic()).ok()?;
         }
         let mut response = cached.response(modified);
         let (status, response_headers) = (response.status(), response.headers_mut());

@@ -153,7 +153,7 @@ impl HttpService {
             request_id: id.as_str().to_owned(),
         };
         let check_rate_limit = |caller: Option<Uuid>, class: RateLimitClass| {
-            self.rate_limits.check(caller, client_address, class, now)
+            self.rate_limits.check(caller, client_address, class, self.clock.monotonic())
         };
         self.dispatcher.dispatch((found, request), client, now, info, check_rate_limit).await
     }
@@ -174,7 +174,7 @@ impl HttpService {
             return Ok(response);
         }
         info.rate_limited = true;
-        self.rate_limits.check(None, client_address, info.class, now)?;
+        self.rate_limits.check(None, client_address, info.class, self.clock.monotonic())?;
         if let Some(page) = page {
             return page;
         }
@@ -213,7 +213,7 @@ impl HttpService {
             headers.insert(header::STRICT_TRANSPORT_SECURITY, response_headers::ONE_YEAR);
         }
         if let Some((caller, class)) = finish.rate_limit {
-            self.rate_limits.set_headers(headers, caller, &finish.client, class, self.clock.now());
+            self.rate_limits.set_headers(headers, caller, &finish.client, class, self.clock.monotonic());
         }
         self.dispatcher.cors.set_headers(request_headers, headers);
         headers.insert(REQUEST_ID, finish.id.header_value());

@@ -144,21 +144,27 @@ pub fn macro_names(file: &str, text: &str, name: &str) -> Vec<String> {
 
 /// Returns the functions with an attribute named `test`, such as `#[tokio::test]`.
 pub fn test_attributes(file: &str, text: &str) -> Vec<String> {
-    struct Functions(Vec<String>);
-    impl<'ast> Visit<'ast> for Functions {
+    functions_with(&["test"], file, text)
+}
+
+/// Returns the names of the functions with an attribute whose last segment is one of `attributes`.
+pub fn functions_with(attributes: &[&str], file: &str, text: &str) -> Vec<String> {
+    struct Functions<'a>(&'a [&'a str], Vec<String>);
+    impl<'ast> Visit<'ast> for Functions<'_> {
         fn visit_item_fn(&mut self, function: &'ast syn::ItemFn) {
             let is_test = |attribute: &Attribute| {
-                attribute.path().segments.last().is_some_and(|segment| segment.ident == "test")
+                let name = attribute.path().segments.last();
+                name.is_some_and(|segment| self.0.iter().any(|wanted| segment.ident == wanted))
             };
             if function.attrs.iter().any(is_test) {
-                self.0.push(function.sig.ident.to_string());
+                self.1.push(function.sig.ident.to_string());
             }
             visit::visit_item_fn(self, function);
         }
     }
-    let mut functions = Functions(Vec::new());
+    let mut functions = Functions(attributes, Vec::new());
     functions.visit_file(&syn::parse_file(text).unwrap_or_else(|error| panic!("{file}: {error}")));
-    functions.0
+    functions.1
 }
 
 #[derive(Default)]

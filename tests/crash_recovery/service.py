@@ -13,8 +13,9 @@ tenon, folder, email, password = sys.argv[1:5]
 class Service:
     """A context manager that starts the server and ends it with SIGKILL."""
 
-    def __init__(self, listen="127.0.0.1:0"):
-        self.listen = listen
+    def __init__(self, listen="127.0.0.1:0", log=None):
+        """`log` is a text file, to which the log of the server is copied."""
+        self.listen, self.log = listen, log
 
     def __enter__(self):
         command = [tenon, "serve", "--listen", self.listen, "--data-dir", folder]
@@ -24,10 +25,16 @@ class Service:
             if match:
                 self.address = match.group(1)
                 # A full pipe would block the log.
-                self.reader = threading.Thread(target=self.process.stderr.read, daemon=True)
+                self.reader = threading.Thread(target=self.copy_log, daemon=True)
                 self.reader.start()
                 return self
         sys.exit("the server did not start")
+
+    def copy_log(self):
+        for line in self.process.stderr:
+            if self.log:
+                self.log.write(line)
+                self.log.flush()
 
     def __exit__(self, *_):
         self.process.send_signal(signal.SIGKILL)

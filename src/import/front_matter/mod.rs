@@ -20,7 +20,7 @@ pub struct FrontMatterError(String);
 pub struct FrontMatter {
     pub title: Option<String>,
     pub slug: Option<String>,
-    /// The path of the page, without leading and trailing `/`.
+    /// The path of the page, without leading and trailing `/` and white space.
     pub path: Option<String>,
     /// The date in Unix milliseconds, from a date field or otherwise from `path`.
     pub date: Option<i64>,
@@ -88,7 +88,9 @@ pub fn parse(format: Format, text: &str) -> Result<FrontMatter> {
 fn from_fields(mut fields: Fields) -> Result<FrontMatter> {
     let mut extra = fields.table("extra");
     let mut taxonomies = fields.table("taxonomies");
-    let path = fields.text(&["path"])?.map(|path| path.trim_matches('/').to_owned());
+    let path = fields
+        .text(&["path"])?
+        .map(|path| path.trim_matches(|c: char| c == '/' || c.is_whitespace()).to_owned());
     let (date, published) = date_and_state(&mut fields)?;
     let draft = fields.flag("draft")?.unwrap_or(false) || published == Some(false);
     let mut authors = fields.list(&["authors", "author"], false)?;

@@ -147,7 +147,7 @@ impl Sessions {
     }
 
     fn throttle(&self, email: &str, address: &str) -> Result<()> {
-        let now = self.clock.now();
+        let now = self.clock.monotonic();
         for (policy, key) in
             [(&ADDRESS_LIMIT, address.to_owned()), (&ACCOUNT_LIMIT, format!("{email}\n{address}"))]
         {

@@ -232,7 +232,7 @@ impl Users {
     ) -> Result<Option<String>> {
         let Some(new) = &patch.password else { return Ok(None) };
         if caller.user == row.id {
-            let decision = self.limiter.try_acquire(&PASSWORD_CHECKS, row.id, self.clock.now());
+            let decision = self.limiter.try_acquire(&PASSWORD_CHECKS, row.id, self.clock.monotonic());
             if !decision.allowed {
                 return Err(Error::TooManyRequests(decision.retry_after_seconds));
             }

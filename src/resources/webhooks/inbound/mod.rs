@@ -11,7 +11,8 @@ mod types;
 
 pub use action::Action;
 pub use api::WebhookEventsApi;
-pub use providers::{WebhookReceiversApi, action};
+pub use provider::{VerifiedEvent, WebhookProvider};
+pub use providers::{WebhookReceiversApi, action, github::Github, paypal::Paypal, stripe::Stripe};
 pub use service::{HANDLE_EVENT_JOB, HandleEventJob, Outcome, WebhookEvents};
 pub use types::WebhookEventState;
 
