@@ -1,6 +1,8 @@
 //! Builds the application: first the infrastructure, then the services that use it.
 use std::sync::Arc;
 
+use ring::hmac;
+
 use crate::{
     backup::Backups,
     config::{Config, WebhooksConfig},
@@ -11,8 +13,7 @@ use crate::{
         problem::{Error, Result},
     },
     infra::{
-        audit_log::NewEntry, clock::Clock, db::Db, geoip::GeoIp, http_client::HttpClient,
-        rate_limiter::RateLimiter, sealing::Sealer,
+        audit_log::NewEntry, clock::Clock, db::Db, geoip::GeoIp, http_client::HttpClient, sealing::Sealer,
     },
     resources::{
         accounts, audit, billing, chat, content, events, health, jobs, redirects,
@@ -68,7 +69,8 @@ impl App {
         let previews = content::posts::PreviewKey::new(previews.expose());
         let settings = load_or_create_secret(&db, &sealer, "settings").await?;
         let settings = audit::SettingsKey::new(settings.expose());
-        let limiter = if config.server.rate_limits { RateLimiter::in_memory() } else { RateLimiter::Off };
+        let sign_in = load_or_create_secret(&db, &sealer, "sign-in").await?;
+        let sign_in = hmac::Key::new(hmac::HMAC_SHA256, sign_in.expose());
         let outgoing = http_client(config.server.allow_private_networks)?;
         let trash = content::trash::Trash::from_days(config.storage.trash_retention_days.0);
         let (db, clock, cursors, sealer) =
@@ -84,8 +86,16 @@ impl App {
         let posts = content::posts::Posts::new(db(), clock(), tags.clone(), cursors(), previews, trash);
         let api_keys = accounts::api_keys::ApiKeys::new(db(), clock(), cursors());
         let issuer = config.public_url().unwrap_or("tenon");
-        let sessions =
-            accounts::sessions::Sessions::new(api_keys.clone(), cursors(), sealer(), issuer, limiter).await?;
+        let attempts = accounts::attempts::Attempts::new(db(), clock(), &sign_in, config.server.rate_limits);
+        let sessions = accounts::sessions::Sessions::new(
+            api_keys.clone(),
+            cursors(),
+            sealer(),
+            issuer,
+            attempts,
+            accounts::sessions::Devices::new(sign_in),
+        )
+        .await?;
         sessions.rotate_keys().await?;
         let rates = billing::rates::Rates::new(db(), clock(), config.billing.rates_fallback.clone());
         let rate_fetcher =

@@ -116,8 +116,12 @@ failures! {
     UnknownAccount = "unknown-account";
     /// The password is wrong, or the account has none.
     WrongPassword = "wrong-password";
-    /// Too many sign-in attempts.
+    /// Too many attempts to sign in, to refresh or to change a password.
     RateLimited = "rate-limited";
+    /// An attempt during the delay after failures of the account or of the device.
+    Delayed = "delayed";
+    /// Too many other passwords were being hashed.
+    HashingBusy = "hashing-busy";
     /// A write with a session cookie from another site.
     Csrf = "csrf";
     /// The signature of a webhook is wrong.

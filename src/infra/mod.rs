@@ -24,6 +24,7 @@ pub mod queue;
 pub mod rate_limiter;
 pub mod rows;
 pub mod sealing;
+pub mod shared_limits;
 mod sqlite;
 mod transaction;
 pub mod work_folder;
