@@ -6,7 +6,7 @@ use ring::hmac;
 use crate::{
     backup::Backups,
     config::{Config, WebhooksConfig},
-    domain::audit::AuditAction,
+    domain::{audit::AuditAction, result_ext::ResultExt},
     http::{
         cursor::CursorKey,
         operation_paths::OperationPaths,
@@ -17,7 +17,7 @@ use crate::{
     },
     resources::{
         accounts, audit, billing, chat, content, events, health, jobs, redirects,
-        shared::secrets::{load_or_create_secret, open_sealer, reseal_secrets},
+        shared::secrets::{SealState, inspect_secrets, load_or_create_secret, open_sealer, reseal_secrets},
         upstreams, webhooks,
     },
 };
@@ -180,20 +180,33 @@ impl App {
 }
 
 /// Seals all secrets in the database with the current secret key, in one transaction. Returns the number of rows
-/// changed: secrets that are sealed with another key, or that an earlier version of the program stored without sealing.
+/// changed: secrets that are sealed with another key, or that an earlier version of the program stored without sealing. Without
+/// such a secret, it writes nothing.
 pub async fn reseal(db: &Db, sealer: &Sealer) -> Result<usize> {
+    let mut state = SealState::default();
+    inspect_secrets(db, sealer, &mut state).await?;
+    accounts::sessions::inspect_signing_keys(db, sealer, &mut state).await?;
+    webhooks::outbound::inspect_webhook_secrets(db, sealer, &mut state).await?;
+    if !state.is_outdated {
+        return Ok(0);
+    }
     let sealer = sealer.clone();
     let now = Clock::System.now();
-    db.write(async move |tx| {
+    let changed = db.write(async move |tx| {
         let changed = reseal_secrets(&tx, &sealer).await?
             + accounts::sessions::reseal_signing_keys(&tx, &sealer).await?
             + webhooks::outbound::reseal_webhook_secrets(&tx, &sealer).await?;
         if changed > 0 {
             tx.record(NewEntry::new(AuditAction::SecretsSealed, "", now));
         }
-        Ok(changed)
-    })
-    .await
+        Ok::<_, Error>(changed)
+    });
+    let changed = changed.await?;
+    if state.has_plaintext {
+        // The file still contains the values in free pages. The secrets are usable without it.
+        db.erase_free_pages().await.ok_or_log("erasing the secrets that were stored without sealing");
+    }
+    Ok(changed)
 }
 
 fn redirect_hosts(config: &Config) -> redirects::RedirectHosts {

@@ -116,9 +116,9 @@ failures! {
     UnknownAccount = "unknown-account";
     /// The password is wrong, or the account has none.
     WrongPassword = "wrong-password";
-    /// Too many attempts to sign in, to refresh or to change a password.
+    /// Too many attempts of the client to sign in or to refresh.
     RateLimited = "rate-limited";
-    /// An attempt during the delay after failures of the account or of the device.
+    /// An attempt during the delay after failures of the account, of the device or of the current password.
     Delayed = "delayed";
     /// Too many other passwords were being hashed.
     HashingBusy = "hashing-busy";

@@ -10,6 +10,7 @@ pub mod db;
 pub mod db_error;
 pub mod disk;
 pub mod dump;
+mod erasure;
 pub mod event_log;
 pub mod export;
 pub mod geoip;

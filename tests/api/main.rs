@@ -51,6 +51,7 @@ mod revisions;
 mod schedule;
 mod secrets_at_rest;
 mod sessions;
+mod sign_in_limits;
 mod storage_faults;
 mod support;
 mod trash;

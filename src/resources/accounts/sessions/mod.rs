@@ -14,7 +14,7 @@ mod types;
 
 pub use api::{JwksApi, SessionsApi};
 pub use device::Devices;
-pub use key_store::reseal_signing_keys;
+pub use key_store::{inspect_signing_keys, reseal_signing_keys};
 pub use login::{Cookies, LoginResult};
 pub use service::Sessions;
 pub use types::{Credentials, JwkSet, Login, Refresh, Session, SessionQuery};
