@@ -187,7 +187,7 @@ async fn the_file_contains_no_secret_that_an_earlier_version_stored() {
         bytes.windows(secret.len()).any(|window| window == secret.as_bytes())
     };
     let replaced = unseal(&api).await;
-    // Another value in the same row, so that the first one is on a free part of a page only.
+    // The first value remains in the log or on a free part of a page.
     let plain = random_token().expose().clone();
     let value = plain.clone();
     let replace = async move |tx: Tx| {
