@@ -1,22 +1,23 @@
 //! Builds the application: first the infrastructure, then the services that use it.
 use std::sync::Arc;
 
+use ring::hmac;
+
 use crate::{
     backup::Backups,
     config::{Config, WebhooksConfig},
-    domain::audit::AuditAction,
+    domain::{audit::AuditAction, result_ext::ResultExt},
     http::{
         cursor::CursorKey,
         operation_paths::OperationPaths,
         problem::{Error, Result},
     },
     infra::{
-        audit_log::NewEntry, clock::Clock, db::Db, geoip::GeoIp, http_client::HttpClient,
-        rate_limiter::RateLimiter, sealing::Sealer,
+        audit_log::NewEntry, clock::Clock, db::Db, geoip::GeoIp, http_client::HttpClient, sealing::Sealer,
     },
     resources::{
         accounts, audit, billing, chat, content, events, health, jobs, redirects,
-        shared::secrets::{load_or_create_secret, open_sealer, reseal_secrets},
+        shared::secrets::{SealState, inspect_secrets, load_or_create_secret, open_sealer, reseal_secrets},
         upstreams, webhooks,
     },
 };
@@ -68,7 +69,8 @@ impl App {
         let previews = content::posts::PreviewKey::new(previews.expose());
         let settings = load_or_create_secret(&db, &sealer, "settings").await?;
         let settings = audit::SettingsKey::new(settings.expose());
-        let limiter = if config.server.rate_limits { RateLimiter::in_memory() } else { RateLimiter::Off };
+        let sign_in = load_or_create_secret(&db, &sealer, "sign-in").await?;
+        let sign_in = hmac::Key::new(hmac::HMAC_SHA256, sign_in.expose());
         let outgoing = http_client(config.server.allow_private_networks)?;
         let trash = content::trash::Trash::from_days(config.storage.trash_retention_days.0);
         let (db, clock, cursors, sealer) =
@@ -84,8 +86,16 @@ impl App {
         let posts = content::posts::Posts::new(db(), clock(), tags.clone(), cursors(), previews, trash);
         let api_keys = accounts::api_keys::ApiKeys::new(db(), clock(), cursors());
         let issuer = config.public_url().unwrap_or("tenon");
-        let sessions =
-            accounts::sessions::Sessions::new(api_keys.clone(), cursors(), sealer(), issuer, limiter).await?;
+        let attempts = accounts::attempts::Attempts::new(db(), clock(), &sign_in, config.server.rate_limits);
+        let sessions = accounts::sessions::Sessions::new(
+            api_keys.clone(),
+            cursors(),
+            sealer(),
+            issuer,
+            attempts,
+            accounts::sessions::Devices::new(sign_in),
+        )
+        .await?;
         sessions.rotate_keys().await?;
         let rates = billing::rates::Rates::new(db(), clock(), config.billing.rates_fallback.clone());
         let rate_fetcher =
@@ -170,20 +180,33 @@ impl App {
 }
 
 /// Seals all secrets in the database with the current secret key, in one transaction. Returns the number of rows
-/// changed: secrets that are sealed with another key, or that an earlier version of the program stored without sealing.
+/// changed: secrets that are sealed with another key, or that an earlier version of the program stored without sealing. Without
+/// such a secret, it writes nothing.
 pub async fn reseal(db: &Db, sealer: &Sealer) -> Result<usize> {
+    let mut state = SealState::default();
+    inspect_secrets(db, sealer, &mut state).await?;
+    accounts::sessions::inspect_signing_keys(db, sealer, &mut state).await?;
+    webhooks::outbound::inspect_webhook_secrets(db, sealer, &mut state).await?;
+    if !state.is_outdated {
+        return Ok(0);
+    }
     let sealer = sealer.clone();
     let now = Clock::System.now();
-    db.write(async move |tx| {
+    let changed = db.write(async move |tx| {
         let changed = reseal_secrets(&tx, &sealer).await?
             + accounts::sessions::reseal_signing_keys(&tx, &sealer).await?
             + webhooks::outbound::reseal_webhook_secrets(&tx, &sealer).await?;
         if changed > 0 {
             tx.record(NewEntry::new(AuditAction::SecretsSealed, "", now));
         }
-        Ok(changed)
-    })
-    .await
+        Ok::<_, Error>(changed)
+    });
+    let changed = changed.await?;
+    if state.has_plaintext {
+        // The file still contains the values in free pages. The secrets are usable without it.
+        db.erase_free_pages().await.ok_or_log("erasing the secrets that were stored without sealing");
+    }
+    Ok(changed)
 }
 
 fn redirect_hosts(config: &Config) -> redirects::RedirectHosts {

@@ -8,6 +8,7 @@ use tenon::{
     config::Config,
     http::{
         auth::{Principal, Role, Via},
+        extract::Client,
         idempotency::Outcome,
     },
     resources::accounts::users::UserInput,
@@ -56,7 +57,7 @@ async fn account(app: &App, role: Role) -> Result<(Uuid, String), Failure> {
         password: password.into(),
         role: Some(role),
     };
-    match app.users.create(Some(&operator), new, None).await? {
+    match app.users.create(Some(&operator), new, &Client::default(), None).await? {
         Outcome::New(user) => Ok((user.id.0, email)),
         Outcome::Replayed(_) => Err("the account already exists".into()),
     }

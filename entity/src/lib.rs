@@ -33,6 +33,7 @@ pub mod revision;
 pub mod secret;
 pub mod sequence;
 pub mod session;
+pub mod shared_limit;
 pub mod signing_key;
 pub mod tag;
 pub mod user;

@@ -20,6 +20,7 @@ use crate::{
     http::{
         auth::{Principal, Role, Via},
         etag::Precondition,
+        extract::Client,
         idempotency::Outcome,
         merge_patch::Patch,
         operation::scopes_of,
@@ -28,7 +29,7 @@ use crate::{
     },
     resources::accounts::{
         api_keys::{ApiKeyInput, Expiry},
-        users::{Status, User as Account, UserInput, UserPatch, password},
+        users::{Status, User as Account, UserInput, UserPatch, password_rules},
     },
 };
 
@@ -66,7 +67,8 @@ impl UserCommand {
         read.map_err(|error| format!("cannot read the password: {error}"))?;
         let password = text.lines().next().unwrap_or_default().to_owned();
         validate::body("UserInput", &json!({ "email": email, "name": name, "password": password }))?;
-        password::validate(&Secret::new(password.clone())).map_err(|error| format!("password: {error}"))?;
+        password_rules::validate(&Secret::new(password.clone()), &[&name], &[&email])
+            .map_err(|error| format!("password: {error}"))?;
         let app = app(config).await?;
         let account = create_or_reset_user(
             &app,
@@ -85,7 +87,7 @@ async fn create_or_reset_user(app: &App, new: UserInput) -> ServiceResult<Accoun
     let operator = Principal { user: Uuid::nil(), role: Role::Admin, via: Via::Cli };
     let email = user::Column::Email.eq(new.email.as_str());
     let Some(existing) = user::Entity::find().filter(email).one(app.db.read()).await? else {
-        return match app.users.create(Some(&operator), new, None).await? {
+        return match app.users.create(Some(&operator), new, &Client::default(), None).await? {
             Outcome::New(account) => Ok(account),
             Outcome::Replayed(_) => Err(Error::WriteConflict),
         };

@@ -116,8 +116,12 @@ failures! {
     UnknownAccount = "unknown-account";
     /// The password is wrong, or the account has none.
     WrongPassword = "wrong-password";
-    /// Too many sign-in attempts.
+    /// Too many attempts of the client to sign in or to refresh.
     RateLimited = "rate-limited";
+    /// An attempt during the delay after failures of the account, of the device or of the current password.
+    Delayed = "delayed";
+    /// Too many other passwords were being hashed.
+    HashingBusy = "hashing-busy";
     /// A write with a session cookie from another site.
     Csrf = "csrf";
     /// The signature of a webhook is wrong.

@@ -7,6 +7,7 @@ pub mod id;
 pub mod locale;
 pub mod money;
 pub mod names;
+pub mod network;
 pub mod pattern;
 pub mod principal;
 pub mod result_ext;

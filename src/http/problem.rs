@@ -8,14 +8,18 @@ use poem::{
 use serde::Serialize;
 
 pub use super::api_error::*;
-use super::{etag::ETag, problem_code::ProblemCode};
+use super::{etag::ETag, problem_code::ProblemCode, rate_limit_headers};
 use crate::{
     domain::{
         audit::{AuthFailure, RejectedCredential},
         locale::UnknownLocale,
         money::Currency,
     },
-    infra::db_error::{self, Fault},
+    infra::{
+        db_error::{self, Fault},
+        rate_limiter::ExceededLimit,
+        shared_limits::LimitError,
+    },
     schema::{ErrorCode, Location, Violation},
 };
 
@@ -90,9 +94,11 @@ pub enum Error {
     IdempotencyKeyReused,
     #[error("Idempotency-Key: the first request with this key is still running")]
     IdempotencyKeyInUse,
-    /// Too many attempts. The number of seconds to wait.
-    #[error("too many attempts: retry after {0} seconds")]
-    TooManyRequests(u64),
+    #[error("too many attempts: retry after {} seconds", .0.retry_after_seconds)]
+    TooManyRequests(ExceededLimit),
+    /// Too many other passwords wait to be hashed.
+    #[error("too many passwords are being hashed: retry")]
+    HashingBusy,
     /// The service cannot process the request now.
     #[error("{0}")]
     Unavailable(&'static str),
@@ -170,6 +176,7 @@ impl Error {
             Error::IdempotencyKeyReused => ProblemCode::IdempotencyKeyReused,
             Error::IdempotencyKeyInUse => ProblemCode::IdempotencyKeyInUse,
             Error::TooManyRequests(_) => ProblemCode::TooManyRequests,
+            Error::HashingBusy => ProblemCode::HashingBusy,
             Error::Unavailable(_) | Error::MissingExchangeRate(_) => ProblemCode::ServiceUnavailable,
             Error::BadGateway(_) => ProblemCode::BadGateway,
             Error::GatewayTimeout(_) => ProblemCode::GatewayTimeout,
@@ -330,6 +337,9 @@ impl From<Error> for Problem {
         if let Error::Unavailable(detail) = error {
             return Problem::new(code, detail).header(header::RETRY_AFTER, "5");
         }
+        if let Error::HashingBusy = error {
+            return Problem::new(code, error.to_string()).header(header::RETRY_AFTER, "1");
+        }
         if let Error::MissingExchangeRate(_) = error {
             return Problem::new(code, error.to_string()).header(header::RETRY_AFTER, "60");
         }
@@ -419,8 +429,27 @@ fn with_details(problem: Problem, error: Error) -> Problem {
         }
         Error::RangeNotSatisfiable(size) => problem.header(header::CONTENT_RANGE, &format!("bytes */{size}")),
         Error::IdempotencyKeyInUse => problem.header(header::RETRY_AFTER, "1"),
-        Error::TooManyRequests(seconds) => problem.header(header::RETRY_AFTER, &seconds.to_string()),
+        Error::TooManyRequests(limit) => with_exceeded_limit(problem, &limit),
         _ => problem,
+    }
+}
+
+/// Adds the headers of an exceeded limit. The server adds those of the other limits of the request.
+fn with_exceeded_limit(problem: Problem, exceeded: &ExceededLimit) -> Problem {
+    let ExceededLimit { name, quota, window_seconds, retry_after_seconds: seconds, .. } = *exceeded;
+    problem
+        .header(header::RETRY_AFTER, &seconds.to_string())
+        .header(rate_limit_headers::POLICY, &rate_limit_headers::policy(name, quota, window_seconds))
+        .header(rate_limit_headers::LIMIT, &rate_limit_headers::limit(name, 0, seconds))
+        .reason(format!("rate limit {name}: {quota} requests in {window_seconds} seconds"))
+}
+
+impl From<LimitError> for Error {
+    fn from(error: LimitError) -> Self {
+        match error {
+            LimitError::Exceeded(exceeded) => Error::TooManyRequests(exceeded),
+            LimitError::Storage(error) => error.into(),
+        }
     }
 }
 

@@ -44,7 +44,7 @@ codes! {
     InvalidToken = "invalid-token", UNAUTHORIZED, "Invalid token",
         "The access token, API key or session is unknown, expired or revoked. Refresh it or log in again.";
     InvalidCredentials = "invalid-credentials", UNAUTHORIZED, "Invalid credentials",
-        "Check the e-mail address and the password. After several failed attempts, the account is locked for some time.";
+        "Check the e-mail address and the password. After several failed attempts, further ones are delayed.";
     Forbidden = "forbidden", FORBIDDEN, "Forbidden",
         "The operation or the resource requires another role. `x-authz` of the operation lists the allowed callers.";
     InsufficientScope = "insufficient-scope", FORBIDDEN, "Insufficient scope",
@@ -89,6 +89,8 @@ codes! {
         "The upstream did not return a usable response; `detail` names the cause. Fix the path or the query, or retry later.";
     ServiceUnavailable = "service-unavailable", SERVICE_UNAVAILABLE, "Service unavailable",
         "The service is overloaded or shutting down. Retry after `Retry-After` seconds.";
+    HashingBusy = "hashing-busy", SERVICE_UNAVAILABLE, "Password hashing busy",
+        "Too many passwords are being hashed, which takes much memory and processor time. Nothing was changed. Retry after `Retry-After` seconds.";
     Busy = "busy", SERVICE_UNAVAILABLE, "Database busy",
         "No connection to the database was available in time: too many transactions wait for it, or it does not respond. Nothing was changed. Retry after `Retry-After` seconds.";
     TimeLimitExceeded = "time-limit-exceeded", SERVICE_UNAVAILABLE, "Time limit exceeded",

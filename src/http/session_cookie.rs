@@ -1,5 +1,8 @@
 //! The session cookie: parsing, setting and clearing it, and the CSRF check of requests that carry it.
-use poem::{IntoResponse, Response, http::header};
+use poem::{
+    IntoResponse, Response,
+    http::{HeaderValue, header},
+};
 use poem_openapi::{
     ApiResponse,
     registry::{MetaResponses, Registry},
@@ -7,7 +10,7 @@ use poem_openapi::{
 
 use super::{
     operation::{DeclareResponse, Operation},
-    response::{self, UNUSED_META},
+    response::UNUSED_META,
 };
 use crate::domain::secret::{Secret, is_token};
 
@@ -24,11 +27,7 @@ pub struct InvalidCookie;
 pub fn parse<'a>(
     headers: impl IntoIterator<Item = &'a str>,
 ) -> Result<Option<Secret<String>>, InvalidCookie> {
-    let pairs = headers.into_iter().flat_map(|header| header.split(';'));
-    let mut values = pairs.filter_map(|pair| {
-        let (name, value) = pair.trim_matches([' ', '\t']).split_once('=')?;
-        (name == COOKIE_NAME).then_some(value)
-    });
+    let mut values = values(headers, COOKIE_NAME);
     match (values.next(), values.next()) {
         (None, _) => Ok(None),
         (Some(value), None) if is_token(value) => Ok(Some(Secret::new(value.to_owned()))),
@@ -37,18 +36,30 @@ pub fn parse<'a>(
     }
 }
 
+/// Returns the values of the cookies with a name in the `Cookie` headers.
+pub(super) fn values<'a>(
+    headers: impl IntoIterator<Item = &'a str>,
+    name: &'static str,
+) -> impl Iterator<Item = &'a str> {
+    let pairs = headers.into_iter().flat_map(|header| header.split(';'));
+    pairs.filter_map(move |pair| {
+        let (found, value) = pair.trim_matches([' ', '\t']).split_once('=')?;
+        (found == name).then_some(value)
+    })
+}
+
 /// Returns the `Set-Cookie` header of a new session.
 pub fn set_cookie(token: &Secret<String>, max_age_seconds: u32) -> Secret<String> {
-    Secret::new(header(token.expose(), max_age_seconds))
+    Secret::new(header(COOKIE_NAME, token.expose(), max_age_seconds))
 }
 
 /// Returns the `Set-Cookie` header that deletes the cookie.
 pub fn clear_cookie() -> String {
-    header("", 0)
+    header(COOKIE_NAME, "", 0)
 }
 
-fn header(value: &str, max_age_seconds: u32) -> String {
-    format!("{COOKIE_NAME}={value}; Path=/; Secure; HttpOnly; SameSite=Lax; Max-Age={max_age_seconds}")
+pub(super) fn header(name: &str, value: &str, max_age_seconds: u32) -> String {
+    format!("{name}={value}; Path=/; Secure; HttpOnly; SameSite=Lax; Max-Age={max_age_seconds}")
 }
 
 /// Returns whether a request that is authenticated by its cookie alone passes the CSRF check.
@@ -95,17 +106,17 @@ fn is_loopback(host: &str) -> bool {
     ["localhost", "127.0.0.1", "[::1]"].iter().any(|loopback| name.eq_ignore_ascii_case(loopback))
 }
 
-/// A response that sets or clears the session cookie.
-pub struct WithCookie<A>(pub A, pub Option<String>);
+/// A response that sets or clears cookies.
+pub struct WithCookies<A>(pub A, pub Vec<Secret<String>>);
 
-impl<A: DeclareResponse> DeclareResponse for WithCookie<A> {
+impl<A: DeclareResponse> DeclareResponse for WithCookies<A> {
     fn declare(operation: &mut Operation) {
         A::declare(operation);
         operation.add_response_header("Set-Cookie");
     }
 }
 
-impl<A: ApiResponse> ApiResponse for WithCookie<A> {
+impl<A: ApiResponse> ApiResponse for WithCookies<A> {
     fn meta() -> MetaResponses {
         UNUSED_META
     }
@@ -114,11 +125,12 @@ impl<A: ApiResponse> ApiResponse for WithCookie<A> {
     }
 }
 
-impl<A: IntoResponse> IntoResponse for WithCookie<A> {
+impl<A: IntoResponse> IntoResponse for WithCookies<A> {
     fn into_response(self) -> Response {
         let mut response = self.0.into_response();
-        if let Some(cookie) = self.1 {
-            response::set_header(&mut response, header::SET_COOKIE, &cookie);
+        let values = self.1.iter().filter_map(|cookie| HeaderValue::from_str(cookie.expose()).ok());
+        for value in values {
+            response.headers_mut().append(header::SET_COOKIE, value);
         }
         response
     }

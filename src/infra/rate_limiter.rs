@@ -36,6 +36,17 @@ pub struct Decision {
     pub retry_after_seconds: u64,
 }
 
+/// A rate limit that rejects an attempt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ExceededLimit {
+    pub name: &'static str,
+    pub quota: u32,
+    pub window_seconds: u64,
+    pub retry_after_seconds: u64,
+    /// Whether the limit is a delay after failures.
+    pub is_delay: bool,
+}
+
 /// Where the state of the rate limits is stored.
 pub enum RateLimiter {
     Off,

@@ -148,7 +148,7 @@ const HEADERS: &[(&str, bool, &str, HeaderSchema, &str)] = &[
     (
         "Set-Cookie",
         false,
-        "Sets or clears the session cookie (RFC 6265, section 4.1).",
+        "Sets or clears the session cookie, or sets the device cookie (RFC 6265, section 4.1).",
         HeaderSchema::Text(pattern::PRINTABLE, 500),
         "__Host-session=; Path=/; Secure; HttpOnly; SameSite=Lax; Max-Age=0",
     ),

@@ -61,6 +61,8 @@ codes! {
     TooLarge = "too-large",
     TooFewItems = "too-few-items",
     TooManyItems = "too-many-items",
+    TooCommon = "too-common",
+    TooSimilar = "too-similar",
     NotUnique = "not-unique",
     NotInEnum = "not-in-enum",
     Encoding = "encoding",

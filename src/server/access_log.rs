@@ -15,10 +15,8 @@ pub use self::{
     format::LogFormat,
     writer::{LineWriter, StderrWriter},
 };
-use super::{
-    client_address::network, dispatch::RequestInfo, failure::Failure, request_head::Rejection,
-    request_id::RequestId,
-};
+use super::{dispatch::RequestInfo, failure::Failure, request_head::Rejection, request_id::RequestId};
+use crate::domain::network::network;
 
 /// The part of client addresses that the access log contains.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

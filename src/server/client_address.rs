@@ -3,15 +3,12 @@
 //! A forwarding header is used only if the peer is a trusted proxy, and only the header that the setting
 //! `forwarded_header` names. In that header the rightmost hop that is not a trusted proxy is the client:
 //! everything to its left can be forged.
-use std::{
-    net::{IpAddr, Ipv4Addr, Ipv6Addr},
-    str::FromStr,
-};
+use std::{net::IpAddr, str::FromStr};
 
 use poem::http::{HeaderMap, HeaderName};
 
 use super::forwarded::{Hop, hops};
-use crate::infra::geoip::Country;
+use crate::{domain::network::client_network, infra::geoip::Country};
 
 /// A block of IP addresses in CIDR notation, such as `10.0.0.0/8`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -130,10 +127,9 @@ impl Proxies {
 }
 
 impl ClientAddress {
-    /// Returns the address that limits count by. IPv6 addresses are truncated to their /64, because one client usually
-    /// owns a whole /64.
+    /// Returns the address that limits count by: that of the narrowest block of the client.
     pub fn network(&self) -> Option<IpAddr> {
-        self.ip.map(|ip| if ip.is_ipv6() { network(ip, 64) } else { ip })
+        self.ip.map(client_network)
     }
 
     /// Returns [`network`](Self::network) as text.
@@ -143,14 +139,6 @@ impl ClientAddress {
             Some(ip @ IpAddr::V4(_)) => ip.to_string(),
             Some(ip @ IpAddr::V6(_)) => format!("{ip}/64"),
         }
-    }
-}
-
-/// Returns the address with all bits after the first `bits` cleared. `bits` is at least 1.
-pub fn network(address: IpAddr, bits: u32) -> IpAddr {
-    match address {
-        IpAddr::V4(address) => Ipv4Addr::from_bits(address.to_bits() >> (32 - bits) << (32 - bits)).into(),
-        IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() >> (128 - bits) << (128 - bits)).into(),
     }
 }
 

@@ -1,16 +1,12 @@
 //! Limits per client address: connections, request bodies, concurrent reads, and memory of responses that are
 //! not yet read.
-use std::{
-    collections::HashMap,
-    net::{IpAddr, Ipv6Addr},
-    sync::Arc,
-    time::Instant,
-};
+use std::{collections::HashMap, net::IpAddr, sync::Arc, time::Instant};
 
 use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::{client_address::Proxies, limits::Limits, timeouts::ConnectionTimers};
+use crate::domain::network::client_network;
 
 /// The limits and the usage of all client addresses.
 pub struct ClientLimits {
@@ -48,7 +44,7 @@ impl ClientLimits {
     /// Returns a permit for a connection of this peer, or `None` if it has too many. A trusted proxy has no
     /// limit, because it carries many clients.
     pub fn connect(self: &Arc<Self>, peer: IpAddr) -> Option<Arc<Permit>> {
-        let (trusted, address) = (self.proxies.trusted(peer), client_network(peer));
+        let (trusted, address) = (self.proxies.trusted(peer), client_network(peer.to_canonical()));
         let mut state = self.state();
         state.last_id += 1;
         let id = state.last_id;
@@ -167,14 +163,6 @@ impl Drop for BufferPermit {
         if let Some(usage) = state.clients.get_mut(&self.permit.address) {
             usage.bytes -= self.bytes;
         }
-    }
-}
-
-/// Returns the address that limits count by; for IPv6 its /64, which one client usually owns.
-fn client_network(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V6(v6) => Ipv6Addr::from_bits(v6.to_bits() >> 64 << 64).into(),
-        other => other,
     }
 }
 

@@ -1,13 +1,13 @@
 //! Rate limits of requests: per account for authenticated callers, per address for anonymous ones. Writes,
 //! webhooks and images have limits of their own.
-use std::{fmt::Write, net::IpAddr};
+use std::net::IpAddr;
 
-use poem::http::{HeaderMap, HeaderName, HeaderValue, header};
+use poem::http::{HeaderMap, HeaderValue, header};
 use uuid::Uuid;
 
 use super::client_address::ClientAddress;
 use crate::{
-    http::{operation::RateLimitClass, problem::Problem, problem_code::ProblemCode},
+    http::{operation::RateLimitClass, problem::Problem, problem_code::ProblemCode, rate_limit_headers},
     infra::rate_limiter::{Policy, RateLimiter},
 };
 
@@ -19,9 +19,6 @@ const WRITES: Policy = Policy { name: "writes", quota: 60, window_seconds: 60, b
 /// Per address, because a provider sends many webhooks from few addresses. Senders without a secret must not
 /// consume the limit of a provider.
 const WEBHOOKS: Policy = Policy { name: "webhooks", quota: 600, window_seconds: 60, burst: 200 };
-
-const POLICY_HEADER: HeaderName = HeaderName::from_static("ratelimit-policy");
-const LIMIT_HEADER: HeaderName = HeaderName::from_static("ratelimit");
 
 /// The rate limits of all callers.
 pub struct RateLimits(pub RateLimiter);
@@ -52,7 +49,7 @@ impl RateLimits {
         Ok(())
     }
 
-    /// Sets `RateLimit` and `RateLimit-Policy` (draft-ietf-httpapi-ratelimit-headers).
+    /// Sets `RateLimit` and `RateLimit-Policy`.
     pub fn set_headers(
         &self,
         headers: &mut HeaderMap,
@@ -73,11 +70,17 @@ impl RateLimits {
             let seconds =
                 if decision.allowed { decision.reset_seconds } else { decision.retry_after_seconds };
             let separator = if policies.is_empty() { "" } else { ", " };
-            let Policy { name, quota, window_seconds: window, .. } = policy;
-            let _ = write!(policies, "{separator}\"{name}\";q={quota};w={window}");
-            let _ = write!(limits, "{separator}\"{name}\";r={};t={seconds}", decision.remaining);
+            let Policy { name, quota, window_seconds: window, .. } = **policy;
+            policies = policies + separator + &rate_limit_headers::policy(name, quota, window.into());
+            limits = limits + separator + &rate_limit_headers::limit(name, decision.remaining, seconds);
         }
-        for (name, values) in [(POLICY_HEADER, policies), (LIMIT_HEADER, limits)] {
+        for (name, mut values) in
+            [(rate_limit_headers::POLICY, policies), (rate_limit_headers::LIMIT, limits)]
+        {
+            // The limit that the operation itself has counted.
+            if let Some(Ok(exceeded)) = headers.get(&name).map(HeaderValue::to_str) {
+                values = format!("{values}, {exceeded}");
+            }
             // Without a copy of the text.
             if let Ok(value) = HeaderValue::try_from(values) {
                 headers.insert(name, value);

@@ -153,7 +153,9 @@ fn commands_validate_input_like_the_api() {
     user("ada lovelace@acme.test", "Ada", PASSWORD).fails(1, "--email: ");
     user("ada@acme.test", "Ada", "short\nlong enough").fails(1, "password: must be 8 to 128 characters");
     user("ada@acme.test", "Ada", "").fails(1, "password: ");
-    user("ada@acme.test", "Ada", "12345678").fails(1, "password: ");
+    user("ada@acme.test", "Ada", "12345678").fails(1, "password: must not be a commonly used password");
+    let similar = "password: must not consist mostly of the name of the account";
+    user("ada@acme.test", "Ada Turner", "turner99").fails(1, similar);
     let both = user("acme.test", "", PASSWORD);
     both.fails(1, "--email: ");
     both.fails(1, "--name: ");

@@ -54,6 +54,7 @@ mod schedule;
 mod scheduled_backups;
 mod secrets_at_rest;
 mod sessions;
+mod sign_in_limits;
 mod storage_faults;
 mod support;
 mod trash;

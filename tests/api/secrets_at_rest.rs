@@ -2,7 +2,7 @@
 use std::{fs, path::PathBuf, sync::Arc};
 
 use entity::{redacted::Redacted, secret, session, signing_key, webhook_endpoint};
-use sea_orm::{ActiveModelTrait, EntityTrait, Set};
+use sea_orm::{ActiveModelTrait, EntityTrait, IntoActiveModel, Set};
 use serde_json::json;
 use tenon::{
     app::App,
@@ -10,7 +10,7 @@ use tenon::{
     domain::secret::{Secret, random_token},
     http::auth::Role,
     infra::{
-        db::Tx,
+        db::{Tx, sqlite_path},
         sealing::{Sealer, SecretKeys, key_id, read_key_file},
     },
     resources::accounts::sessions::{
@@ -138,20 +138,89 @@ async fn a_session_without_a_secret_gets_one_with_its_next_access_token() {
 #[api_test]
 async fn seals_the_secrets_of_an_earlier_version_at_the_start() {
     let api = Api::start().await;
-    let db = api.app.db.read();
-    let row = secret::Entity::find_by_id("cursors").one(db).await.expect("found").expect("a row");
+    let plain = unseal(&api).await;
     let sealer = Sealer::new(SecretKeys::parse(SECRET_KEY).expect("a key"), None);
-    let opened = sealer.open("secrets/cursors", row.value.expose()).expect("opens").expose().clone();
-    let plain = String::from_utf8(opened).expect("text");
-    let (name, value) = (row.name.clone(), plain.clone());
-    let unseal = async move |tx: Tx| {
-        secret::ActiveModel { name: Set(name), value: Set(value.into()) }.update(&*tx).await
-    };
-    api.app.db.write(unseal).await.expect("written");
     start_again(&api, &[("secret_key", SECRET_KEY)]).await.expect("the services start");
     for value in sealed_values(&api).await {
         assert!(sealer.is_current(&value) && !value.contains(&plain), "{value}");
     }
+}
+
+/// Replaces the sealed value of the cursors by the value itself, as an earlier version stored it. Returns the value.
+async fn unseal(api: &Api) -> String {
+    let row = secret::Entity::find_by_id("cursors").one(api.app.db.read()).await;
+    let row = row.expect("found").expect("a row");
+    let sealer = Sealer::new(SecretKeys::parse(SECRET_KEY).expect("a key"), None);
+    let opened = sealer.open("secrets/cursors", row.value.expose()).expect("opens").expose().clone();
+    let plain = String::from_utf8(opened).expect("text");
+    let (name, value) = (row.name, plain.clone());
+    let unseal = async move |tx: Tx| {
+        secret::ActiveModel { name: Set(name), value: Set(value.into()) }.update(&*tx).await
+    };
+    api.app.db.write(unseal).await.expect("written");
+    plain
+}
+
+#[api_test]
+async fn a_start_without_outdated_secrets_does_not_seal() {
+    let api = Api::start().await;
+    let seals = |api: &Api| {
+        let ordered = |sql: &str| sql.contains("FROM \"webhook_endpoints\"") && sql.contains("ORDER BY");
+        api.statements().iter().any(|statement| ordered(&statement.sql))
+    };
+    api.statements();
+    start_again(&api, &[("secret_key", SECRET_KEY)]).await.expect("the services start");
+    assert!(!seals(&api));
+    unseal(&api).await;
+    start_again(&api, &[("secret_key", SECRET_KEY)]).await.expect("the services start");
+    assert!(seals(&api), "the statements of sealing are recognized");
+}
+
+#[api_test]
+async fn the_file_contains_no_secret_that_an_earlier_version_stored() {
+    let api = Api::start().await;
+    // The files of PostgreSQL are not accessible.
+    let Some(path) = sqlite_path(&api.database_url) else { return };
+    let contains = |secret: &str| {
+        let log = PathBuf::from(format!("{}-wal", path.display()));
+        let bytes = [fs::read(path).expect("the file"), fs::read(log).unwrap_or_default()].concat();
+        bytes.windows(secret.len()).any(|window| window == secret.as_bytes())
+    };
+    let replaced = unseal(&api).await;
+    // The first value remains in the log or on a free part of a page.
+    let plain = random_token().expose().clone();
+    let value = plain.clone();
+    let replace = async move |tx: Tx| {
+        secret::ActiveModel { name: Set("cursors".to_owned()), value: Set(value.into()) }.update(&*tx).await
+    };
+    api.app.db.write(replace).await.expect("written");
+    assert!(contains(&replaced) && contains(&plain));
+    start_again(&api, &[("secret_key", SECRET_KEY)]).await.expect("the services start");
+    assert!(!contains(&replaced) && !contains(&plain));
+}
+
+#[api_test]
+async fn a_secret_that_is_sealed_with_an_unknown_key_is_an_internal_error() {
+    let api = Api::with(&[("allow_private_networks", "on")]).await;
+    let (id, secret) = create_endpoint(&api).await;
+    let admin = api.sign_in(Role::Admin).await;
+    let other = Sealer::new(SecretKeys::generate().expect("a key"), None);
+    let sealed = other.seal(&format!("webhook_endpoints/{id}"), secret.as_bytes()).expect("sealed");
+    let (row_id, value) = (id.parse::<Uuid>().expect("an id"), sealed.clone());
+    let replace = async move |tx: Tx| {
+        let row = webhook_endpoint::Entity::find_by_id(row_id).one(&*tx).await?.expect("a row");
+        let mut row = row.into_active_model();
+        row.secret = Set(value.into());
+        row.update(&*tx).await
+    };
+    api.app.db.write(replace).await.expect("written");
+    api.log_lines();
+    admin.post_empty(&format!("/api/webhook-endpoints/{id}/rotate-secret")).await.is(500);
+    let line = api.log_line();
+    assert_eq!((&line["level"], &line["code"]), (&json!("ERROR"), &json!("internal-server-error")));
+    assert!(line["reason"].as_str().expect("a reason").contains("set secret_key or"), "{line}");
+    let row = webhook_endpoint::Entity::find_by_id(row_id).one(api.app.db.read()).await;
+    assert_eq!(row.expect("found").expect("a row").secret.expose(), sealed, "the secret is not replaced");
 }
 
 #[api_test]

@@ -57,6 +57,7 @@ pub struct Api {
     statements: Arc<Mutex<Vec<Statement>>>,
     pub database_url: String,
     log: Arc<Mutex<Vec<Value>>>,
+    settings: Arc<Vec<(&'static str, Option<String>)>>,
     /// Whether responses from the cache are compared with new ones.
     checks_hits: bool,
     pub token: Option<String>,
@@ -160,6 +161,7 @@ impl Api {
             statements,
             database_url,
             log,
+            settings: Arc::new(flags),
             checks_hits: true,
             token,
             headers,
@@ -182,14 +184,7 @@ impl Api {
     }
 
     async fn instance(&self, db: Db) -> Api {
-        let flags = [
-            ("rate_limits", "off"),
-            ("log_format", "json"),
-            ("cache_status", "on"),
-            ("secret_key", SECRET_KEY),
-        ];
-        let config = Config::read(&flags.map(|(name, value)| (name, Some(value.to_owned()))));
-        let config = config.expect("the settings are valid");
+        let config = Config::read(&self.settings).expect("the settings are valid");
         let operations = tenon::api::operation_paths();
         let app = App::new(db, self.clock.clone(), &config, operations);
         let app = app.await.expect("the services start");
@@ -221,10 +216,9 @@ impl Api {
         static HASH: OnceCell<String> = OnceCell::const_new();
         let hash = HASH
             .get_or_init(|| async {
-                Passwords::default()
-                    .hash(Secret::new(PASSWORD.to_owned()))
-                    .await
-                    .expect("the password hashes")
+                let passwords = Passwords::default();
+                let slot = passwords.reserve().expect("a slot");
+                passwords.hash(&slot, Secret::new(PASSWORD.to_owned())).await.expect("the password hashes")
             })
             .await
             .clone();

@@ -4,5 +4,6 @@ mod decoding;
 mod migrations;
 mod orphans;
 mod queue;
+mod shared_limits;
 mod support;
 mod writer;

@@ -138,7 +138,10 @@ export interface paths {
         /**
          * Sign in
          * @description An unknown account, a disabled account and a wrong password get the same response after the same time.
-         *     Rate limit: five attempts per minute for each pair of account and client address.
+         *     Rate limit: 30 attempts per minute of a client address. After five failed attempts on an e-mail address,
+         *     each further one is delayed, from one second up to 15 minutes. With `cookie`, the response also sets the
+         *     cookie `__Host-device`: a browser that sends it is not delayed by the failures of others. 503 with the code
+         *     `hashing-busy` means that too many passwords are being hashed.
          */
         post: operations["sessionsLogin"];
         delete?: never;
@@ -180,7 +183,7 @@ export interface paths {
          * Refresh the access token
          * @description A refresh token is valid for one use, and the response contains the next one. For ten seconds after
          *     its use, the last refresh token may be sent again and returns the same next token. Any later reuse
-         *     revokes the session (RFC 9700, section 4.14).
+         *     revokes the session (RFC 9700, section 4.14). Rate limit: 30 failed requests per minute of a client address.
          */
         post: operations["sessionsRefresh"];
         delete?: never;
@@ -886,7 +889,9 @@ export interface paths {
         /**
          * Update your account
          * @description A merge patch (RFC 7396). A new `password` requires the current one as `currentPassword`, and revokes
-         *     all other sessions. Only admins may change role, status and e-mail address.
+         *     all other sessions. Only admins may change role, status and e-mail address. After five wrong values of
+         *     `currentPassword`, each further attempt is delayed, from one second up to 15 minutes. 503 with the code
+         *     `hashing-busy` means that too many passwords are being hashed.
          */
         patch: operations["meUpdate"];
         trace?: never;
@@ -1663,7 +1668,9 @@ export interface paths {
         /**
          * Create an account
          * @description Anonymous callers may register as a reader if registration is enabled. Admins may always create
-         *     accounts. An admin with a session may also set another role; an API key may not.
+         *     accounts. An admin with a session may also set another role; an API key may not. Rate limit of anonymous
+         *     callers: ten registrations per hour of a client address, because 409 reveals that the e-mail address has an
+         *     account. 503 with the code `hashing-busy` means that too many passwords are being hashed.
          *
          *     Scope of an API key: `users:write`.
          */
@@ -1709,7 +1716,9 @@ export interface paths {
          * Update an account
          * @description A merge patch (RFC 7396). Only admins may change role, status and e-mail address. The last active
          *     admin can be neither demoted nor disabled. A new password, another role or another status revokes
-         *     all other sessions of the account.
+         *     all other sessions of the account. After five wrong values of `currentPassword`, each further attempt is
+         *     delayed, from one second up to 15 minutes. 503 with the code `hashing-busy` means that too many passwords
+         *     are being hashed.
          */
         patch: operations["usersUpdate"];
         trace?: never;
@@ -6743,7 +6752,10 @@ export interface components {
              * @description The display name. Surrounding white space is removed.
              */
             name: string;
-            /** @description A password of any composition. Commonly used passwords are rejected. */
+            /**
+             * @description A password of any composition. Commonly used passwords are rejected, and those that consist mostly of the name, the
+             *     e-mail address or the name of the product.
+             */
             password: string;
             /** @description The role; `reader` by default. Only admins with a session may set another role. */
             role?: components["schemas"]["Role"];
@@ -7202,6 +7214,7 @@ export interface components {
          *     - `internal-server-error`: Internal server error
          *     - `bad-gateway`: Bad gateway
          *     - `service-unavailable`: Service unavailable
+         *     - `hashing-busy`: Password hashing busy
          *     - `busy`: Database busy
          *     - `time-limit-exceeded`: Time limit exceeded
          *     - `insufficient-storage`: Insufficient storage
@@ -7209,13 +7222,13 @@ export interface components {
          * @example not-found
          * @enum {string}
          */
-        ProblemCode: "validation-failed" | "malformed-json" | "invalid-signature" | "invalid-cursor" | "malformed-request" | "unauthenticated" | "invalid-token" | "invalid-credentials" | "forbidden" | "insufficient-scope" | "csrf" | "not-found" | "method-not-allowed" | "not-acceptable" | "request-timeout" | "already-exists" | "conflict" | "idempotency-key-in-use" | "precondition-failed" | "payload-too-large" | "uri-too-long" | "unsupported-media-type" | "range-not-satisfiable" | "idempotency-key-reused" | "precondition-required" | "too-many-requests" | "headers-too-large" | "internal-server-error" | "bad-gateway" | "service-unavailable" | "busy" | "time-limit-exceeded" | "insufficient-storage" | "gateway-timeout";
+        ProblemCode: "validation-failed" | "malformed-json" | "invalid-signature" | "invalid-cursor" | "malformed-request" | "unauthenticated" | "invalid-token" | "invalid-credentials" | "forbidden" | "insufficient-scope" | "csrf" | "not-found" | "method-not-allowed" | "not-acceptable" | "request-timeout" | "already-exists" | "conflict" | "idempotency-key-in-use" | "precondition-failed" | "payload-too-large" | "uri-too-long" | "unsupported-media-type" | "range-not-satisfiable" | "idempotency-key-reused" | "precondition-required" | "too-many-requests" | "headers-too-large" | "internal-server-error" | "bad-gateway" | "service-unavailable" | "hashing-busy" | "busy" | "time-limit-exceeded" | "insufficient-storage" | "gateway-timeout";
         /**
          * @description The kind of violation.
          * @example too-long
          * @enum {string}
          */
-        ProblemEntryCode: "required" | "unknown" | "duplicate" | "type" | "format" | "pattern" | "too-short" | "too-long" | "too-small" | "too-large" | "too-few-items" | "too-many-items" | "not-unique" | "not-in-enum" | "encoding" | "malformed" | "too-deep" | "conflict" | "invalid";
+        ProblemEntryCode: "required" | "unknown" | "duplicate" | "type" | "format" | "pattern" | "too-short" | "too-long" | "too-small" | "too-large" | "too-few-items" | "too-many-items" | "too-common" | "too-similar" | "not-unique" | "not-in-enum" | "encoding" | "malformed" | "too-deep" | "conflict" | "invalid";
         /** @description The body of the event `channel.created`. A channel was created. */
         ChannelCreatedWebhook: {
             /**
@@ -8444,7 +8457,7 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
-        /** @description Service unavailable; Database busy; Time limit exceeded */
+        /** @description Service unavailable; Password hashing busy; Database busy; Time limit exceeded */
         ServiceUnavailableDeprecated: {
             headers: {
                 "Retry-After": components["headers"]["Retry-After"];
@@ -8471,7 +8484,7 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
-        /** @description Service unavailable; Database busy; Time limit exceeded */
+        /** @description Service unavailable; Password hashing busy; Database busy; Time limit exceeded */
         ServiceUnavailable: {
             headers: {
                 "Retry-After": components["headers"]["Retry-After"];
@@ -8908,7 +8921,7 @@ export interface components {
          */
         "Preference-Applied": "return=minimal";
         /**
-         * @description Sets or clears the session cookie (RFC 6265, section 4.1).
+         * @description Sets or clears the session cookie, or sets the device cookie (RFC 6265, section 4.1).
          * @example __Host-session=; Path=/; Secure; HttpOnly; SameSite=Lax; Max-Age=0
          */
         "Set-Cookie": string;

@@ -67,7 +67,30 @@ pub fn reseal(sealer: &Sealer, context: &str, stored: &Redacted) -> Result<Optio
     }
 }
 
-fn seal_error(context: &str) -> impl Fn(SealError) -> Error {
+/// How stored values are sealed.
+#[derive(Debug, Default, Clone, Copy)]
+pub struct SealState {
+    /// There is a value that is not sealed with the current key.
+    pub is_outdated: bool,
+    /// There is a value that is not sealed.
+    pub has_plaintext: bool,
+}
+
+impl SealState {
+    pub fn add(&mut self, sealer: &Sealer, stored: &Redacted) {
+        self.is_outdated |= !sealer.is_current(stored.expose());
+        self.has_plaintext |= sealing::key_id(stored.expose()).is_none();
+    }
+}
+
+/// Adds the state of the shared secrets.
+pub async fn inspect_secrets(db: &Db, sealer: &Sealer, state: &mut SealState) -> Result<()> {
+    let rows = secret::Entity::find().all(db.read()).await?;
+    rows.iter().for_each(|row| state.add(sealer, &row.value));
+    Ok(())
+}
+
+pub fn seal_error(context: &str) -> impl Fn(SealError) -> Error {
     move |error| Error::Internal(format!("the secret of {context}: {error}"))
 }
 

@@ -41,7 +41,9 @@ impl MeApi {
     /// Update your account
     ///
     /// A merge patch (RFC 7396). A new `password` requires the current one as `currentPassword`, and revokes
-    /// all other sessions. Only admins may change role, status and e-mail address.
+    /// all other sessions. Only admins may change role, status and e-mail address. After five wrong values of
+    /// `currentPassword`, each further attempt is delayed, from one second up to 15 minutes. 503 with the code
+    /// `hashing-busy` means that too many passwords are being hashed.
     #[oai(path = "/", method = "patch", operation_id = "meUpdate")]
     async fn update(
         &self,

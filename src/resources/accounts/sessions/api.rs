@@ -2,63 +2,75 @@
 use macros::operations;
 
 use super::{
+    login::Cookies,
     service::{COOKIE_SECONDS, Sessions},
     types::{Credentials, JwkSet, Login, Refresh, Session, SessionQuery},
 };
 use crate::{
-    domain::id::Id,
+    domain::{id::Id, secret::Secret},
     http::{
         auth::{Caller, NoAuth, SessionOnly},
         cache_control::CacheControl,
+        device_cookie::{self, DeviceCookie},
         extract::{Client, IfNoneMatch, JsonBody, Path, Query},
         problem::{ApiError, BadRequest, NotFound, TooManyRequests, Unauthorized},
         response::{GetResponse, ListResponse, NoContent, UncachedResponse},
-        session_cookie::{self, WithCookie},
+        session_cookie::{self, WithCookies},
     },
 };
 
 pub struct SessionsApi(pub Sessions);
+
+/// Returns the `Set-Cookie` headers of a sign-in.
+fn set_cookies(cookies: &Cookies) -> [Secret<String>; 2] {
+    let session = session_cookie::set_cookie(&cookies.session, COOKIE_SECONDS);
+    [session, device_cookie::set_cookie(&cookies.device)]
+}
 
 #[operations(prefix_path = "/api/auth", tag = "super::TAG")]
 impl SessionsApi {
     /// Sign in
     ///
     /// An unknown account, a disabled account and a wrong password get the same response after the same time.
-    /// Rate limit: five attempts per minute for each pair of account and client address.
+    /// Rate limit: 30 attempts per minute of a client address. After five failed attempts on an e-mail address,
+    /// each further one is delayed, from one second up to 15 minutes. With `cookie`, the response also sets the
+    /// cookie `__Host-device`: a browser that sends it is not delayed by the failures of others. 503 with the code
+    /// `hashing-busy` means that too many passwords are being hashed.
     #[oai(path = "/login", method = "post", operation_id = "sessionsLogin")]
     async fn login(
         &self,
         _auth: NoAuth,
         client: Client,
+        device: DeviceCookie,
         credentials: JsonBody<Credentials>,
-    ) -> Result<WithCookie<UncachedResponse<Login>>, ApiError<(Unauthorized, TooManyRequests)>> {
-        let result = self.0.login(credentials.0, &client).await?;
-        let cookie =
-            result.cookie.map(|token| session_cookie::set_cookie(&token, COOKIE_SECONDS).expose().clone());
-        Ok(WithCookie(UncachedResponse::new(result.login), cookie))
+    ) -> Result<WithCookies<UncachedResponse<Login>>, ApiError<(Unauthorized, TooManyRequests)>> {
+        let result = self.0.login(credentials.0, &client, device.0.as_ref()).await?;
+        let cookies = result.cookies.iter().flat_map(set_cookies).collect();
+        Ok(WithCookies(UncachedResponse::new(result.login), cookies))
     }
 
     /// Refresh the access token
     ///
     /// A refresh token is valid for one use, and the response contains the next one. For ten seconds after
     /// its use, the last refresh token may be sent again and returns the same next token. Any later reuse
-    /// revokes the session (RFC 9700, section 4.14).
+    /// revokes the session (RFC 9700, section 4.14). Rate limit: 30 failed requests per minute of a client address.
     #[oai(path = "/refresh", method = "post", operation_id = "sessionsRefresh")]
     async fn refresh(
         &self,
         _auth: NoAuth,
+        client: Client,
         refresh: JsonBody<Refresh>,
-    ) -> Result<UncachedResponse<Login>, ApiError<Unauthorized>> {
-        Ok(UncachedResponse::new(self.0.refresh(&refresh.0.refresh_token).await?))
+    ) -> Result<UncachedResponse<Login>, ApiError<(Unauthorized, TooManyRequests)>> {
+        Ok(UncachedResponse::new(self.0.refresh(&refresh.0.refresh_token, &client).await?))
     }
 
     /// Sign out
     ///
     /// Revokes the session of the caller immediately and clears the session cookie.
     #[oai(path = "/logout", method = "post", operation_id = "sessionsLogout")]
-    async fn logout(&self, caller: Caller<SessionOnly>) -> Result<WithCookie<NoContent>, ApiError<()>> {
+    async fn logout(&self, caller: Caller<SessionOnly>) -> Result<WithCookies<NoContent>, ApiError<()>> {
         self.0.logout(&caller).await?;
-        Ok(WithCookie(NoContent::new(), Some(session_cookie::clear_cookie())))
+        Ok(WithCookies(NoContent::new(), vec![Secret::new(session_cookie::clear_cookie())]))
     }
 
     /// List your sessions, newest first

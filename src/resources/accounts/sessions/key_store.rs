@@ -14,8 +14,12 @@ use super::{
 use crate::{
     domain::{audit::AuditAction, secret::Secret},
     http::problem::{Error, Result},
-    infra::{audit_log::NewEntry, db::Tx, sealing::Sealer},
-    resources::shared::secrets,
+    infra::{
+        audit_log::NewEntry,
+        db::{Db, Tx},
+        sealing::Sealer,
+    },
+    resources::shared::secrets::{self, SealState},
 };
 
 impl Sessions {
@@ -106,6 +110,13 @@ async fn load<C: ConnectionTrait>(db: &C, sealer: &Sealer) -> Result<Vec<Signing
         })
     };
     signing_key::Entity::find().all(db).await?.into_iter().map(key).collect()
+}
+
+/// Adds the state of the signing keys.
+pub async fn inspect_signing_keys(db: &Db, sealer: &Sealer, state: &mut SealState) -> Result<()> {
+    let rows = signing_key::Entity::find().all(db.read()).await?;
+    rows.iter().for_each(|row| state.add(sealer, &row.private_key));
+    Ok(())
 }
 
 /// Seals all signing keys with the current secret key. Returns the number of rows changed.

@@ -1,18 +1,22 @@
 //! Sessions: sign-in, sign-out, access tokens, refresh tokens and their signing keys.
 mod api;
 mod authenticate;
+mod device;
 mod example;
 mod key_store;
 pub mod keys;
 mod list;
+mod login;
 pub mod refresh_token;
 mod service;
 pub mod token;
 mod types;
 
 pub use api::{JwksApi, SessionsApi};
-pub use key_store::reseal_signing_keys;
-pub use service::{LoginResult, Sessions};
+pub use device::Devices;
+pub use key_store::{inspect_signing_keys, reseal_signing_keys};
+pub use login::{Cookies, LoginResult};
+pub use service::Sessions;
 pub use types::{Credentials, JwkSet, Login, Refresh, Session, SessionQuery};
 
 use crate::http::operation::Tag;

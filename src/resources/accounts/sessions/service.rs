@@ -2,7 +2,6 @@
 use std::sync::{Arc, atomic::AtomicI64};
 
 use entity::{
-    redacted::Redacted,
     session,
     user::{self, Status},
 };
@@ -13,17 +12,17 @@ use sea_orm::{
 use uuid::Uuid;
 
 use super::{
+    device::Devices,
     keys::SigningKeys,
     refresh_token::{self, RefreshCheck, RefreshToken, TokenState},
-    token::{self, AccessTokens, Grant},
-    types::{Credentials, Login, Session, TokenType},
+    token::AccessTokens,
+    types::{Login, Session},
 };
 use crate::{
     domain::{
         audit::{AuditAction, AuthFailure, RejectedCredential},
         id::Id,
-        secret::{Secret, random_token, token_digest},
-        text::Email,
+        secret::{Secret, token_digest},
     },
     http::{
         auth::Principal,
@@ -35,12 +34,12 @@ use crate::{
         audit_log::{AuthFailures, NewEntry},
         clock::Clock,
         db::{Db, Tx},
-        rate_limiter::{Policy, RateLimiter},
         sealing::Sealer,
     },
     resources::accounts::{
         api_keys::ApiKeys,
-        users::{hashing_error, password::Passwords, to_user},
+        attempts::{Attempts, rejection},
+        users::password::Passwords,
         verified::{CREDENTIALS, VerifiedCredentials},
     },
 };
@@ -51,17 +50,13 @@ pub const IDLE_TIMEOUT: i64 = 7 * 24 * 3_600_000;
 /// The `Max-Age` of the session cookie, in seconds.
 pub const COOKIE_SECONDS: u32 = (refresh_token::LIFETIME / 1000) as u32;
 
-/// The rate limit of sign-in attempts for each pair of account and client address.
-const ACCOUNT_LIMIT: Policy = Policy { name: "login", quota: 5, window_seconds: 60, burst: 5 };
-/// The rate limit of sign-in attempts for each client address, over all accounts.
-const ADDRESS_LIMIT: Policy = Policy { name: "logins", quota: 30, window_seconds: 60, burst: 30 };
-
 #[derive(Clone)]
 pub struct Sessions {
     pub(in crate::resources) db: Db,
     pub(in crate::resources) clock: Clock,
-    pub(in crate::resources) passwords: Passwords,
-    pub(in crate::resources) limiter: Arc<RateLimiter>,
+    pub passwords: Passwords,
+    pub attempts: Attempts,
+    pub(super) devices: Devices,
     pub(super) cursors: CursorKey,
     pub(in crate::resources) api_keys: ApiKeys,
     pub(super) sealer: Sealer,
@@ -72,12 +67,6 @@ pub struct Sessions {
     pub failures: AuthFailures,
 }
 
-/// A new session, with the value of the cookie if the client requested one.
-pub struct LoginResult {
-    pub login: Login,
-    pub cookie: Option<Secret<String>>,
-}
-
 impl Sessions {
     /// Creates the service and loads the signing keys. `issuer` is the issuer and the audience of access
     /// tokens.
@@ -86,12 +75,13 @@ impl Sessions {
         cursors: CursorKey,
         sealer: Sealer,
         issuer: &str,
-        limiter: RateLimiter,
+        attempts: Attempts,
+        devices: Devices,
     ) -> Result<Self> {
         let (db, clock) = (api_keys.db.clone(), api_keys.clock.clone());
         let keys = Arc::new(SigningKeys::default());
         let tokens = AccessTokens::new(issuer, issuer, keys.clone());
-        let (passwords, limiter) = (Passwords::default(), Arc::new(limiter));
+        let passwords = Passwords::default();
         let reloaded_at = Arc::new(AtomicI64::new(i64::MIN));
         let verified = Arc::new(VerifiedCredentials::new(db.notifier().versions()));
         let failures = AuthFailures::new(db.clone(), clock.clone());
@@ -99,7 +89,8 @@ impl Sessions {
             db,
             clock,
             passwords,
-            limiter,
+            attempts,
+            devices,
             cursors,
             api_keys,
             sealer,
@@ -113,122 +104,33 @@ impl Sessions {
         Ok(sessions)
     }
 
-    /// Signs in with a password. An unknown account, a disabled account, an account without a password and a
-    /// wrong password return the same error after the same work, so that the response does not reveal which
-    /// accounts exist.
-    pub async fn login(&self, credentials: Credentials, client: &Client) -> Result<LoginResult> {
-        let Credentials { email, password, cookie } = credentials;
-        let email = Email::from(email.as_str());
-        if let Err(error) = self.throttle(&email, &client.address) {
-            // Without the e-mail address: a client must not get another entry for each address that it invents.
-            self.failures.record(AuthFailure::RateLimited, None, "").await;
-            return Err(error);
-        }
-        let found =
-            user::Entity::find().filter(user::Column::Email.eq(email.as_str())).one(self.db.read()).await?;
-        let account = found.as_ref().map(|user| user.id);
-        let class = match &found {
-            None => AuthFailure::UnknownAccount,
-            Some(user) if user.status != Status::Active => AuthFailure::Disabled,
-            Some(_) => AuthFailure::WrongPassword,
-        };
-        let usable = found.filter(|user| user.status == Status::Active);
-        let stored = usable.as_ref().and_then(|user| user.password_hash.clone()).map(Redacted::into_inner);
-        let verified =
-            self.passwords.verify(Secret::new(password.into()), stored).await.map_err(hashing_error)?;
-        let result = match usable.filter(|_| verified) {
-            Some(user) => self.create(user, client, cookie).await,
-            None => Err(Error::InvalidCredentials),
-        };
-        if matches!(result, Err(Error::InvalidCredentials)) {
-            self.failures.record(class, account, &email).await;
-        }
-        result
-    }
-
-    fn throttle(&self, email: &str, address: &str) -> Result<()> {
-        let now = self.clock.monotonic();
-        for (policy, key) in
-            [(&ADDRESS_LIMIT, address.to_owned()), (&ACCOUNT_LIMIT, format!("{email}\n{address}"))]
-        {
-            let decision = self.limiter.try_acquire(policy, &key, now);
-            if !decision.allowed {
-                return Err(Error::TooManyRequests(decision.retry_after_seconds));
-            }
-        }
-        Ok(())
-    }
-
-    async fn create(&self, verified: user::Model, client: &Client, cookie: bool) -> Result<LoginResult> {
-        let (now, refresh, id) = (self.clock.now(), RefreshToken::generate(), Uuid::now_v7());
-        let cookie = cookie.then(random_token);
-        let agent = client.user_agent.clone();
-        let row = session::ActiveModel {
-            id: Set(id),
-            user_id: Set(verified.id),
-            family_hash: Set(refresh.family_hash()),
-            secret_hash: Set(token_digest(refresh.session_secret().expose())),
-            refresh_hash: Set(refresh.refresh_hash()),
-            rotation_salt: Set(None),
-            rotated_at: Set(None),
-            cookie_hash: Set(cookie.as_ref().map(|cookie| token_digest(cookie.expose()))),
-            user_agent: Set(agent.filter(|agent| !agent.is_empty())),
-            ip: Set(Some(client.address.clone()).filter(|address| !address.is_empty())),
-            created_at: Set(now),
-            last_used_at: Set(now),
-            expires_at: Set(now + refresh_token::LIFETIME),
-            revoked_at: Set(None),
-        };
-        let user = self
-            .db
-            .write(async move |tx| {
-                let user = user::Entity::find_by_id(verified.id).lock_shared().one(&*tx).await?;
-                // The account may have changed while the password was verified outside of the transaction.
-                let unchanged = |user: &user::Model| {
-                    user.status == Status::Active && user.password_hash == verified.password_hash
-                };
-                let user = user.filter(unchanged).ok_or(Error::InvalidCredentials)?;
-                row.insert(&*tx).await?;
-                tx.record(NewEntry::new(AuditAction::SessionCreated, id, now).by_session(user.id, id));
-                Ok::<_, Error>(user)
-            })
-            .await?;
-        Ok(LoginResult { login: self.login_response(id, user, &refresh)?, cookie })
-    }
-
-    /// Issues an access token and builds the response.
-    fn login_response(&self, session: Uuid, user: user::Model, refresh: &RefreshToken) -> Result<Login> {
-        let (session_secret, role) = (refresh.session_secret(), user.role.to_string());
-        let grant = Grant { user: user.id, session, session_secret, role };
-        let access = self.tokens.issue(&grant, self.clock.now());
-        Ok(Login {
-            access_token: access.map_err(|error| Error::Internal(error.to_string()))?.expose().clone().into(),
-            token_type: TokenType::Bearer,
-            expires_in: token::LIFETIME,
-            refresh_token: refresh.encode().expose().clone().into(),
-            user: to_user(user),
-        })
-    }
-
     /// Exchanges a refresh token for the next one. A token that was used before revokes its session.
-    pub async fn refresh(&self, presented: &str) -> Result<Login> {
+    pub async fn refresh(&self, presented: &str, client: &Client) -> Result<Login> {
         let Some(presented) = RefreshToken::parse(presented) else {
-            self.failures.record(AuthFailure::Malformed, None, "").await;
-            return Err(Error::invalid_token(AuthFailure::Malformed, "the refresh token is malformed"));
+            let reason = "the refresh token is malformed";
+            let rejected = RejectedCredential::new(AuthFailure::Malformed, reason);
+            return Err(self.reject_refresh(rejected, client).await);
         };
         let now = self.clock.now();
-        let rotated = self.db.write(async move |tx| rotate(&tx, &presented, now).await).await?;
-        let rejected = match rotated {
-            Rotation::Rotated(session, user, next) => return self.login_response(session, *user, &next),
+        match self.db.write(async move |tx| rotate(&tx, &presented, now).await).await? {
+            Rotation::Rotated(session, user, next) => self.login_response(session, *user, &next),
             // The transaction has recorded it.
-            Rotation::Reused(rejected) => rejected,
-            Rotation::Inactive(rejected) => {
-                let identity = rejected.account.map_or_else(String::new, |account| account.to_string());
-                self.failures.record(rejected.class, rejected.account, &identity).await;
-                rejected
+            Rotation::Reused(rejected) => Err(Error::InvalidToken(rejected)),
+            Rotation::Inactive(rejected) => Err(self.reject_refresh(rejected, client).await),
+        }
+    }
+
+    /// Counts and records a failed refresh. Returns a 429 instead of the 401 if the client has too many.
+    async fn reject_refresh(&self, rejected: RejectedCredential, client: &Client) -> Error {
+        if let Err(error) = self.attempts.count_failed_refresh(client).await {
+            if let Some(class) = rejection(&error) {
+                self.failures.record(class, None, "").await;
             }
-        };
-        Err(Error::InvalidToken(rejected))
+            return error;
+        }
+        let identity = rejected.account.map_or_else(String::new, |account| account.to_string());
+        self.failures.record(rejected.class, rejected.account, &identity).await;
+        Error::InvalidToken(rejected)
     }
 
     /// Revokes the session of the caller.

@@ -10,7 +10,7 @@ use crate::{
     http::{
         auth::{Admins, Caller, OptionalAuth, OwnerOrAdmins, OwnerOrAdminsSessionOnly},
         cache_control::CacheControl,
-        extract::{IdempotencyKey, IfMatch, IfNoneMatch, JsonBody, MergePatch, Path, Query},
+        extract::{Client, IdempotencyKey, IfMatch, IfNoneMatch, JsonBody, MergePatch, Path, Query},
         problem::{
             ApiError, BadRequest, Conflict, CreateErrors, Forbidden, NotFound, TooManyRequests, UpdateErrors,
         },
@@ -43,15 +43,18 @@ impl UsersApi {
     /// Create an account
     ///
     /// Anonymous callers may register as a reader if registration is enabled. Admins may always create
-    /// accounts. An admin with a session may also set another role; an API key may not.
+    /// accounts. An admin with a session may also set another role; an API key may not. Rate limit of anonymous
+    /// callers: ten registrations per hour of a client address, because 409 reveals that the e-mail address has an
+    /// account. 503 with the code `hashing-busy` means that too many passwords are being hashed.
     #[oai(path = "/", method = "post", operation_id = "usersCreate")]
     async fn create(
         &self,
         viewer: OptionalAuth,
+        client: Client,
         key: IdempotencyKey,
         new: JsonBody<UserInput>,
-    ) -> Result<CreateResponse<User>, ApiError<(CreateErrors, BadRequest, Forbidden)>> {
-        Ok(CreateResponse::new(self.0.create(viewer.0.as_ref(), new.0, key.0).await?))
+    ) -> Result<CreateResponse<User>, ApiError<(CreateErrors, BadRequest, Forbidden, TooManyRequests)>> {
+        Ok(CreateResponse::new(self.0.create(viewer.0.as_ref(), new.0, &client, key.0).await?))
     }
 
     /// Read an account
@@ -73,7 +76,9 @@ impl UsersApi {
     ///
     /// A merge patch (RFC 7396). Only admins may change role, status and e-mail address. The last active
     /// admin can be neither demoted nor disabled. A new password, another role or another status revokes
-    /// all other sessions of the account.
+    /// all other sessions of the account. After five wrong values of `currentPassword`, each further attempt is
+    /// delayed, from one second up to 15 minutes. 503 with the code `hashing-busy` means that too many passwords
+    /// are being hashed.
     #[oai(path = "/:id", method = "patch", operation_id = "usersUpdate")]
     async fn update(
         &self,

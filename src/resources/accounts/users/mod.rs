@@ -4,6 +4,7 @@ mod example;
 mod import;
 mod list;
 pub mod password;
+pub mod password_rules;
 mod row;
 mod service;
 mod types;

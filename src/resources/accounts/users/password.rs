@@ -1,13 +1,13 @@
-//! Password rules, Argon2id hashing, and verification that costs the same whether or not the account exists.
+//! Argon2id hashing of passwords, and verification that costs the same whether or not the account exists.
 use std::{num::NonZero, sync::Arc, thread};
 
 use argon2::{Algorithm, Argon2, Params, PasswordHash, PasswordHasher, PasswordVerifier, Version};
-use tokio::{sync::Semaphore, task};
+use tokio::{
+    sync::{OwnedSemaphorePermit, Semaphore},
+    task,
+};
 
 use crate::domain::secret::Secret;
-
-pub const MIN_CHARACTERS: usize = 8;
-pub const MAX_CHARACTERS: usize = 128;
 
 const MEMORY_KIB: u32 = 19_456;
 const ITERATIONS: u32 = 2;
@@ -18,60 +18,54 @@ const LANES: u32 = 1;
 const DUMMY: &str =
     "$argon2id$v=19$m=19456,t=2,p=1$bm8gc3VjaCBhY2NvdW50IQ$bm8gcGFzc3dvcmQgaGFzIGV2ZXIgaGFkIHRoaXMgaGE";
 
-/// Common passwords of at least eight characters, in lower case, one per line.
-const COMMON: &str = include_str!("common_passwords.txt");
-
-/// The reason why a new password is rejected.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum PasswordError {
-    #[error("must be at least 8 characters long")]
-    TooShort,
-    #[error("must be at most 128 characters long")]
-    TooLong,
-    #[error("is a commonly used password: choose another one")]
-    Common,
-}
+/// Passwords that may wait to be hashed, per core. Each takes about 20 ms of a core: more of them would only make all sign-ins
+/// slow, and the last ones would be hashed after their clients have disconnected.
+const WAITING_PER_CORE: usize = 2;
 
 /// The hash could not be computed. This is a server error and does not mean that the password is wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the password could not be hashed")]
 pub struct HashingFailed;
 
-/// Validates a new password: 8 to 128 characters and not a common password. Length is counted in characters,
-/// not bytes. No character classes are required (NIST SP 800-63B).
-pub fn validate(password: &Secret<String>) -> Result<(), PasswordError> {
-    let password = password.expose();
-    match password.chars().count() {
-        ..MIN_CHARACTERS => Err(PasswordError::TooShort),
-        MIN_CHARACTERS..=MAX_CHARACTERS if is_common(password) => Err(PasswordError::Common),
-        MIN_CHARACTERS..=MAX_CHARACTERS => Ok(()),
-        _ => Err(PasswordError::TooLong),
-    }
-}
+/// Too many other passwords wait to be hashed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("too many passwords are being hashed")]
+pub struct QueueFull;
 
-fn is_common(password: &str) -> bool {
-    let folded = password.to_lowercase();
-    COMMON.lines().any(|common| common == folded)
-}
-
-/// Hashes and verifies passwords, with at most one concurrent operation per core. Each takes 19 MiB of memory
-/// and about 20 ms of CPU time.
+/// Hashes and verifies passwords, with at most one concurrent operation per core and a short queue. Each operation takes 19
+/// MiB of memory and about 20 ms of CPU time.
 #[derive(Clone)]
 pub struct Passwords {
-    permits: Arc<Semaphore>,
+    cores: Arc<Semaphore>,
+    slots: Arc<Semaphore>,
 }
+
+/// A place in the queue. It is occupied until it is dropped and its operation is done.
+#[derive(Clone)]
+pub struct HashSlot(#[expect(dead_code, reason = "holds the slot")] Arc<OwnedSemaphorePermit>);
 
 impl Default for Passwords {
     fn default() -> Self {
         let cores = thread::available_parallelism().map_or(1, NonZero::get);
-        Self { permits: Arc::new(Semaphore::new(cores)) }
+        let slots = cores + cores * WAITING_PER_CORE;
+        Self { cores: Arc::new(Semaphore::new(cores)), slots: Arc::new(Semaphore::new(slots)) }
     }
 }
 
 impl Passwords {
+    /// Reserves a place in the queue.
+    ///
+    /// # Errors
+    ///
+    /// [`QueueFull`] if all of them are occupied.
+    pub fn reserve(&self) -> Result<HashSlot, QueueFull> {
+        let slot = self.slots.clone().try_acquire_owned().map_err(|_| QueueFull)?;
+        Ok(HashSlot(Arc::new(slot)))
+    }
+
     /// Returns the hash as a PHC string.
-    pub async fn hash(&self, password: Secret<String>) -> Result<String, HashingFailed> {
-        self.run(move || {
+    pub async fn hash(&self, slot: &HashSlot, password: Secret<String>) -> Result<String, HashingFailed> {
+        self.run(slot, move || {
             let hash = argon2()?.hash_password(password.expose().as_bytes());
             hash.map(|hash| hash.to_string()).map_err(|_| HashingFailed)
         })
@@ -82,10 +76,11 @@ impl Passwords {
     /// be parsed, verifies against a dummy hash and returns false, so that the duration is the same.
     pub async fn verify(
         &self,
+        slot: &HashSlot,
         password: Secret<String>,
         stored: Option<String>,
     ) -> Result<bool, HashingFailed> {
-        self.run(move || {
+        self.run(slot, move || {
             let stored = stored.as_deref().and_then(|stored| PasswordHash::new(stored).ok());
             let exists = stored.is_some();
             let hash = match stored {
@@ -99,14 +94,16 @@ impl Passwords {
 
     async fn run<T: Send + 'static>(
         &self,
+        slot: &HashSlot,
         work: impl FnOnce() -> Result<T, HashingFailed> + Send + 'static,
     ) -> Result<T, HashingFailed> {
-        let permit = self.permits.clone().acquire_owned().await.map_err(|_| HashingFailed)?;
-        // The blocking task owns the permit: if the request is cancelled, the core is busy until the hash is
+        let permit = self.cores.clone().acquire_owned().await.map_err(|_| HashingFailed)?;
+        // The blocking task owns the permits: if the request is cancelled, the core is busy until the hash is
         // done.
+        let slot = slot.clone();
         let worker = task::spawn_blocking(move || {
             let result = work();
-            drop(permit);
+            drop((permit, slot));
             result
         });
         worker.await.map_err(|_| HashingFailed)?
@@ -126,60 +123,39 @@ mod tests {
         Secret::new(text.into())
     }
 
-    #[test]
-    fn rejects_short_long_and_common_passwords() {
-        for (password, error) in [
-            (String::new(), PasswordError::TooShort),
-            ("seven77".into(), PasswordError::TooShort),
-            // Fourteen bytes, seven characters.
-            ("ééééééé".into(), PasswordError::TooShort),
-            ("🔒".repeat(7), PasswordError::TooShort),
-            ("x".repeat(129), PasswordError::TooLong),
-            ("🔒".repeat(129), PasswordError::TooLong),
-            ("password".into(), PasswordError::Common),
-            ("PassWord".into(), PasswordError::Common),
-            ("12345678".into(), PasswordError::Common),
-            ("qwertyuiop".into(), PasswordError::Common),
-        ] {
-            assert_eq!(validate(&secret(password.clone())), Err(error), "{password:?}");
-        }
+    async fn hash(passwords: &Passwords, password: &str) -> String {
+        let slot = passwords.reserve().expect("a slot");
+        passwords.hash(&slot, secret(password)).await.expect("a hash")
     }
 
-    #[test]
-    fn accepts_any_composition() {
-        for password in
-            ["tulip-73".to_owned(), "        ".into(), "éééééééé".into(), "x".repeat(128), "🔒".repeat(128)]
-        {
-            assert_eq!(validate(&secret(password.clone())), Ok(()), "{password:?}");
-        }
+    async fn verify(passwords: &Passwords, password: &str, stored: Option<&str>) -> bool {
+        let slot = passwords.reserve().expect("a slot");
+        passwords.verify(&slot, secret(password), stored.map(str::to_owned)).await.expect("verified")
     }
 
-    #[test]
-    fn common_passwords_are_long_enough_and_unique() {
-        let mut seen = std::collections::HashSet::new();
-        for common in COMMON.lines() {
-            assert!(common.len() >= MIN_CHARACTERS, "{common} is already too short");
-            assert_eq!(common, common.to_lowercase(), "compared with folded text");
-            assert!(seen.insert(common), "{common} is listed twice");
-        }
-        assert!(seen.len() >= 100, "{}", seen.len());
+    #[tokio::test]
+    async fn rejects_more_passwords_than_two_per_core_that_wait() {
+        let passwords = Passwords::default();
+        let cores = passwords.cores.available_permits();
+        let held: Vec<_> = std::iter::from_fn(|| passwords.reserve().ok()).collect();
+        assert_eq!(held.len(), cores * 3, "one per core is being hashed");
+        assert_eq!(passwords.reserve().err(), Some(QueueFull));
+        drop(held);
+        hash(&passwords, "correct horse").await;
+        assert_eq!(passwords.slots.available_permits(), cores * 3);
     }
 
     #[tokio::test]
     async fn verifies_only_the_same_password() {
         let passwords = Passwords::default();
-        let stored = passwords.hash(secret("correct horse")).await.unwrap();
+        let stored = hash(&passwords, "correct horse").await;
         assert!(stored.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{stored}");
         for (tried, expected) in
             [("correct horse", true), ("correct hors", false), ("Correct horse", false), ("", false)]
         {
-            assert_eq!(
-                passwords.verify(secret(tried), Some(stored.clone())).await,
-                Ok(expected),
-                "{tried:?}"
-            );
+            assert_eq!(verify(&passwords, tried, Some(&stored)).await, expected, "{tried:?}");
         }
-        let again = passwords.hash(secret("correct horse")).await.unwrap();
+        let again = hash(&passwords, "correct horse").await;
         assert_ne!(stored, again, "each hash has its own salt");
     }
 
@@ -187,9 +163,9 @@ mod tests {
     async fn verifies_the_last_character_of_a_long_password() {
         let passwords = Passwords::default();
         let long = "🔒".repeat(127);
-        let stored = passwords.hash(secret(format!("{long}a"))).await.unwrap();
-        assert_eq!(passwords.verify(secret(format!("{long}a")), Some(stored.clone())).await, Ok(true));
-        assert_eq!(passwords.verify(secret(format!("{long}b")), Some(stored)).await, Ok(false));
+        let stored = hash(&passwords, &format!("{long}a")).await;
+        assert!(verify(&passwords, &format!("{long}a"), Some(&stored)).await);
+        assert!(!verify(&passwords, &format!("{long}b"), Some(&stored)).await);
     }
 
     #[tokio::test]
@@ -198,8 +174,7 @@ mod tests {
         for stored in
             [None, Some(""), Some("plain text"), Some("$argon2id$v=19$m=1,t=0,p=0$x$y"), Some(DUMMY)]
         {
-            let verified = passwords.verify(secret("anything at all"), stored.map(str::to_owned)).await;
-            assert_eq!(verified, Ok(false), "{stored:?}");
+            assert!(!verify(&passwords, "anything at all", stored).await, "{stored:?}");
         }
     }
 

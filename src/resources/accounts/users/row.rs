@@ -4,7 +4,7 @@ use sea_orm::{ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter, QuerySelect
 use uuid::Uuid;
 
 use super::{
-    password::HashingFailed,
+    password::{HashingFailed, QueueFull},
     types::{Status, User, UserPatch},
 };
 use crate::{
@@ -118,4 +118,10 @@ pub(in crate::resources) fn to_user(row: user::Model) -> User {
 
 pub(in crate::resources) fn hashing_error(error: HashingFailed) -> Error {
     Error::Internal(error.to_string())
+}
+
+impl From<QueueFull> for Error {
+    fn from(_: QueueFull) -> Self {
+        Error::HashingBusy
+    }
 }

@@ -1,6 +1,4 @@
 //! User service: rules, transactions and queries. The only writer of the `users` table.
-use std::sync::Arc;
-
 use entity::{redacted::Redacted, user};
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect,
@@ -9,7 +7,8 @@ use uuid::Uuid;
 
 use super::{
     list::page,
-    password::{self, PasswordError, Passwords},
+    password::{HashSlot, Passwords},
+    password_rules::{self, PasswordError},
     row::{apply, check_no_content, check_other_admin, hashing_error, new_row, to_user},
     types::{Status, User, UserInput, UserPatch, UserQuery},
 };
@@ -25,6 +24,7 @@ use crate::{
         auth::{Ownership, Principal, Role, Via},
         cursor::CursorKey,
         etag::{ETag, Precondition},
+        extract::Client,
         idempotency::{IdempotentRequest, Outcome, run_once},
         pagination::Page,
         problem::{Error, Result},
@@ -34,18 +34,25 @@ use crate::{
         audit_log::Changes,
         clock::Clock,
         db::{Db, Tx},
-        rate_limiter::{Policy, RateLimiter},
+        shared_limits::SharedLimit,
     },
     resources::{
-        accounts::sessions::Sessions,
+        accounts::{
+            attempts::{Attempts, rejection},
+            sessions::Sessions,
+        },
         content::{media::clear_uploader, posts::delete_previews_by},
     },
-    schema::ErrorCode,
 };
 
-/// The rate limit for checks of `currentPassword`, per account. It prevents brute-force attacks on the
-/// password with a stolen session.
-const PASSWORD_CHECKS: Policy = Policy { name: "password", quota: 5, window_seconds: 60, burst: 5 };
+/// The hash of a new password.
+struct NewHash {
+    hash: String,
+    /// The hash that the current password was verified against.
+    previous: Option<Redacted>,
+    /// The delay that a correct current password ends.
+    delay: Option<SharedLimit>,
+}
 
 #[derive(Clone)]
 pub struct Users {
@@ -54,14 +61,14 @@ pub struct Users {
     cursors: CursorKey,
     sessions: Sessions,
     passwords: Passwords,
-    limiter: Arc<RateLimiter>,
+    attempts: Attempts,
     registration: bool,
 }
 
 impl Users {
     pub fn new(sessions: Sessions, cursors: CursorKey, registration: bool) -> Self {
-        let Sessions { db, clock, passwords, limiter, .. } = sessions.clone();
-        Users { db, clock, cursors, sessions, passwords, limiter, registration }
+        let Sessions { db, clock, passwords, attempts, .. } = sessions.clone();
+        Users { db, clock, cursors, sessions, passwords, attempts, registration }
     }
 
     pub async fn list_etag(&self, target: &str) -> Result<ETag> {
@@ -84,12 +91,17 @@ impl Users {
         &self,
         caller: Option<&Principal>,
         new: UserInput,
+        client: &Client,
         attempt: Option<IdempotentRequest>,
     ) -> Result<Outcome<User>> {
         let UserInput { email, name, password, role } = new;
         let role = role.unwrap_or(Role::Reader);
         self.check_may_create(caller, role)?;
-        let hash = self.hash(password.into()).await?;
+        let password = Secret::new(password.into());
+        password_rules::validate(&password, &[&name], &[&email]).map_err(invalid_password)?;
+        let limits = if caller.is_none() { self.attempts.registration(client) } else { Vec::new() };
+        let slot = self.attempts.begin(limits, &self.passwords).await?;
+        let hash = self.passwords.hash(&slot, password).await.map_err(hashing_error)?;
         let row = new_row(email, name, role, Some(hash), self.clock.now());
         run_once(&self.db, attempt, async move |tx| {
             let row = row.insert(&*tx).await.map_err(Error::on_unique_violation("email"))?;
@@ -133,12 +145,10 @@ impl Users {
         let row = row.ok_or(Error::NotFound("user"))?;
         check_may_change(caller, &row, &patch)?;
         if_match.check(&tag(&to_user(row.clone())))?;
-        let hash = self.new_password(caller, &row, &patch).await?;
-        let (users, caller, verified_hash) = (self.clone(), caller.clone(), row.password_hash);
+        let new_password = self.new_password(caller, &row, &patch).await?;
+        let (users, caller) = (self.clone(), caller.clone());
         self.db
-            .write(async move |tx| {
-                users.update(tx, caller, id, patch, if_match, tag, hash, verified_hash).await
-            })
+            .write(async move |tx| users.update(tx, caller, id, patch, if_match, tag, new_password).await)
             .await
     }
 
@@ -153,20 +163,22 @@ impl Users {
         patch: UserPatch,
         if_match: Precondition,
         tag: impl Fn(&User) -> ETag,
-        hash: Option<String>,
-        verified_hash: Option<Redacted>,
+        new_password: Option<NewHash>,
     ) -> Result<User> {
         let row = user::Entity::find_by_id(id.0).lock_exclusive().one(&*tx).await?;
         let mut row = row.ok_or(Error::NotFound("user"))?;
         check_may_change(&caller, &row, &patch)?;
         if_match.check(&tag(&to_user(row.clone())))?;
-        if hash.is_some() && row.password_hash != verified_hash {
+        if new_password.as_ref().is_some_and(|new| new.previous != row.password_hash) {
             return Err(Error::Conflict(
                 "the password was changed by another request: read the account and retry",
             ));
         }
+        if let Some(delay) = new_password.as_ref().and_then(|new| new.delay.as_ref()) {
+            self.attempts.succeeded(&tx, delay).await?;
+        }
         let before = row.clone();
-        apply(&mut row, patch, hash);
+        apply(&mut row, patch, new_password.map(|new| new.hash));
         if row == before {
             return Ok(to_user(row));
         }
@@ -229,43 +241,44 @@ impl Users {
         caller: &Principal,
         row: &user::Model,
         patch: &UserPatch,
-    ) -> Result<Option<String>> {
+    ) -> Result<Option<NewHash>> {
         let Some(new) = &patch.password else { return Ok(None) };
-        if caller.user == row.id {
-            let decision = self.limiter.try_acquire(&PASSWORD_CHECKS, row.id, self.clock.monotonic());
-            if !decision.allowed {
-                return Err(Error::TooManyRequests(decision.retry_after_seconds));
-            }
-            let Some(current) = &patch.current_password else {
-                return Err(Error::Forbidden("currentPassword: required to change your own password"));
-            };
-            let current = Secret::new(current.to_string());
-            if !self
-                .passwords
-                .verify(current, row.password_hash.clone().map(Redacted::into_inner))
-                .await
-                .map_err(hashing_error)?
-            {
-                let failures = &self.sessions.failures;
-                failures.record(AuthFailure::WrongPassword, Some(row.id), &row.id.to_string()).await;
-                return Err(Error::Forbidden("currentPassword: does not match the current password"));
-            }
-        }
-        self.hash(new.to_string()).await.map(Some)
+        let new = Secret::new(new.to_string());
+        let names: Vec<&str> = [Some(&*row.name), patch.name.as_deref()].into_iter().flatten().collect();
+        let emails: Vec<&str> =
+            [row.email.as_deref(), patch.email.as_deref()].into_iter().flatten().collect();
+        password_rules::validate(&new, &names, &emails).map_err(invalid_password)?;
+        let (slot, delay) = match caller.user == row.id {
+            true => self.verify_current(row, patch).await.map(|(slot, delay)| (slot, Some(delay)))?,
+            false => (self.passwords.reserve()?, None),
+        };
+        let hash = self.passwords.hash(&slot, new).await.map_err(hashing_error)?;
+        Ok(Some(NewHash { hash, previous: row.password_hash.clone(), delay }))
     }
 
-    /// Validates and hashes a new password.
-    pub async fn hash(&self, password: String) -> Result<String> {
-        let password = Secret::new(password);
-        if let Err(error) = password::validate(&password) {
-            let code = match error {
-                PasswordError::TooShort => ErrorCode::TooShort,
-                PasswordError::TooLong => ErrorCode::TooLong,
-                PasswordError::Common => ErrorCode::Invalid,
-            };
-            return Err(Error::invalid_field("#/password", code, &error.to_string()));
+    /// Verifies the current password of the caller. Returns the slot for the next hash, and the delay to end.
+    async fn verify_current(&self, row: &user::Model, patch: &UserPatch) -> Result<(HashSlot, SharedLimit)> {
+        let Some(current) = &patch.current_password else {
+            return Err(Error::Forbidden("currentPassword: required to change your own password"));
+        };
+        let (id, identity) = (Some(row.id), row.id.to_string());
+        let delay = self.attempts.current_password_delay(row.id);
+        let slot = match self.attempts.begin(vec![delay.clone()], &self.passwords).await {
+            Ok(slot) => slot,
+            Err(error) => {
+                if let Some(class) = rejection(&error) {
+                    self.sessions.failures.record(class, id, &identity).await;
+                }
+                return Err(error);
+            }
+        };
+        let stored = row.password_hash.clone().map(Redacted::into_inner);
+        let current = Secret::new(current.to_string());
+        if !self.passwords.verify(&slot, current, stored).await.map_err(hashing_error)? {
+            self.sessions.failures.record(AuthFailure::WrongPassword, id, &identity).await;
+            return Err(Error::Forbidden("currentPassword: does not match the current password"));
         }
-        self.passwords.hash(password).await.map_err(hashing_error)
+        Ok((slot, delay))
     }
 
     /// Returns the owner for a new API key: the active account with this e-mail address. Without an address,
@@ -286,6 +299,10 @@ impl Users {
 /// Emits an event about an account. Its audience is the admins and the account itself.
 pub(super) fn emit_event(tx: &Tx, kind: EventType, id: Uuid, version: i64, now: i64) {
     tx.emit(kind, id, format!("/api/users/{id}"), version, Audience::Admins(Some(id)), now);
+}
+
+fn invalid_password(error: PasswordError) -> Error {
+    Error::invalid_field("#/password", error.code(), &error.to_string())
 }
 
 /// Rejects callers other than the owner of the account and admins. Returns 404 instead of 403, which would

@@ -130,7 +130,8 @@ pub struct UserInput {
     pub email: Email,
     /// The display name. Surrounding white space is removed.
     pub name: PersonName,
-    /// A password of any composition. Commonly used passwords are rejected.
+    /// A password of any composition. Commonly used passwords are rejected, and those that consist mostly of the name, the
+    /// e-mail address or the name of the product.
     pub password: NewPassword,
     /// The role; `reader` by default. Only admins with a session may set another role.
     pub role: Option<Role>,

@@ -14,7 +14,7 @@ mod types;
 pub use api::{WebhookDeliveriesApi, WebhookEndpointsApi};
 pub use deliveries::PURGE_DELIVERIES_JOB;
 pub use filter::EventFilter;
-pub use sealed_secrets::reseal_webhook_secrets;
+pub use sealed_secrets::{inspect_webhook_secrets, reseal_webhook_secrets};
 pub use secret::signatures;
 pub use sender::{DELIVER_JOB, MAX_CONCURRENT_REQUESTS};
 pub use service::WebhookEndpoints;

@@ -7,8 +7,11 @@ use super::secret;
 use crate::{
     domain::secret::Secret,
     http::problem::Result,
-    infra::{db::Tx, sealing::Sealer},
-    resources::shared::secrets,
+    infra::{
+        db::{Db, Tx},
+        sealing::{SealError, Sealer},
+    },
+    resources::shared::secrets::{self, SealState},
 };
 
 /// A rotation moves the secret to the column of the previous secret, so both have one context.
@@ -22,15 +25,30 @@ pub fn seal(sealer: &Sealer, id: Uuid, secret: &Secret<String>) -> Result<Redact
 }
 
 /// Opens a secret of an endpoint. Returns `None` if it cannot sign.
-pub fn open(sealer: &Sealer, id: Uuid, sealed: &Redacted) -> Option<Secret<String>> {
-    let opened = match secrets::open(sealer, &context(id), sealed) {
+///
+/// # Errors
+///
+/// 500 if this instance lacks the key. The secret itself is valid, so it must be neither replaced nor reported as invalid.
+pub fn open(sealer: &Sealer, id: Uuid, sealed: &Redacted) -> Result<Option<Secret<String>>> {
+    let opened = match sealer.open(&context(id), sealed.expose()) {
         Ok(opened) => String::from_utf8(opened.expose().clone()).ok(),
         Err(error) => {
             tracing::error!(endpoint = %id, %error, "cannot open the secret of a webhook endpoint");
+            if let SealError::UnknownKey { .. } = error {
+                return Err(secrets::seal_error(&context(id))(error));
+            }
             None
         }
     };
-    opened.filter(|text| secret::is_valid(text)).map(Secret::new)
+    Ok(opened.filter(|text| secret::is_valid(text)).map(Secret::new))
+}
+
+/// Adds the state of the secrets of all endpoints.
+pub async fn inspect_webhook_secrets(db: &Db, sealer: &Sealer, state: &mut SealState) -> Result<()> {
+    let rows = endpoint::Entity::find().all(db.read()).await?;
+    let secrets = rows.iter().flat_map(|row| [Some(&row.secret), row.previous_secret.as_ref()]);
+    secrets.flatten().for_each(|stored| state.add(sealer, stored));
+    Ok(())
 }
 
 /// Seals the secrets of all endpoints with the current key. Returns the number of rows changed.

@@ -19,7 +19,7 @@ use super::{
     types::{DeliveryState, DisabledReason, EndpointState, WebhookFormat},
 };
 use crate::{
-    domain::{audit::AuditAction, timestamp::Timestamp},
+    domain::{audit::AuditAction, secret::Secret, timestamp::Timestamp},
     http::problem::{Error, Result},
     infra::{
         audit_log::{Changes, NewEntry},
@@ -136,18 +136,28 @@ impl WebhookEndpoints {
         let Some(target) = target.filter(|target| target.state == EndpointState::Enabled) else {
             return Ok(());
         };
-        let outcome = Outcome::of(self.send(target, &row).await, self.clock.now());
+        let secrets = self.open_secrets(&target)?;
+        let outcome = Outcome::of(self.send(target, secrets, &row).await, self.clock.now());
         let now = self.clock.now();
         self.db.write(async move |tx: Tx| record_attempt(&tx, row, outcome, now).await).await
     }
 
+    /// Returns the secrets that sign a delivery; `None` if one of them is invalid.
+    fn open_secrets(&self, target: &endpoint::Model) -> Result<Option<Vec<Secret<String>>>> {
+        let is_used = target.previous_secret_until > Some(self.clock.now());
+        let previous = target.previous_secret.as_ref().filter(|_| is_used);
+        let open = |sealed| sealed_secrets::open(&self.sealer, target.id, sealed);
+        [Some(&target.secret), previous].into_iter().flatten().map(open).collect()
+    }
+
     /// Signs and sends a delivery. The error is the message that is stored with the delivery.
-    async fn send(&self, target: endpoint::Model, row: &delivery::Model) -> Result<HttpResponse, String> {
+    async fn send(
+        &self,
+        target: endpoint::Model,
+        secrets: Option<Vec<Secret<String>>>,
+        row: &delivery::Model,
+    ) -> Result<HttpResponse, String> {
         let now = self.clock.now();
-        let previous = target.previous_secret.filter(|_| target.previous_secret_until > Some(now));
-        let open = |sealed| sealed_secrets::open(&self.sealer, target.id, &sealed);
-        let secrets: Option<Vec<_>> =
-            [Some(target.secret), previous].into_iter().flatten().map(open).collect();
         let (id, timestamp) = (row.event_id.to_string(), now / SECOND);
         let signature = secrets.and_then(|secrets| signatures(&secrets, &id, timestamp, &row.payload));
         let Some(signature) = signature else {

@@ -1,6 +1,6 @@
 //! Webhook endpoint service: rules and queries. Only this folder writes `webhook_endpoints` and
 //! `webhook_deliveries`.
-use entity::{redacted::Redacted, webhook_endpoint as endpoint};
+use entity::webhook_endpoint as endpoint;
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, ModelTrait, PaginatorTrait, QueryFilter,
     QuerySelect, Set,
@@ -205,8 +205,8 @@ impl WebhookEndpoints {
             let current = load_for_update(&tx, id).await?;
             check_filters(&admin, &current.events)?;
             // A previous secret that cannot sign fails all deliveries.
-            let can_sign = |sealed: &Redacted| sealed_secrets::open(&sealer, id.0, sealed).is_some();
-            let previous = Some(current.secret.clone()).filter(can_sign);
+            let can_sign = sealed_secrets::open(&sealer, id.0, &current.secret)?.is_some();
+            let previous = can_sign.then(|| current.secret.clone());
             let version = current.version;
             let mut row = current.into_active_model();
             row.previous_secret_until = Set(previous.is_some().then_some(now + OVERLAP));

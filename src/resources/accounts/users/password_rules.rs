@@ -1,0 +1,190 @@
+//! The rules of new passwords: length, common passwords, and words of the account.
+use std::io::{BufRead, BufReader};
+
+use flate2::read::GzDecoder;
+
+use crate::{domain::secret::Secret, schema::ErrorCode};
+
+const MIN_CHARACTERS: usize = 8;
+const MAX_CHARACTERS: usize = 128;
+
+/// Common passwords of at least eight characters, in lower case and in order, one per line. Its source is in
+/// `assets/passwords/README.md`. It is decompressed for each new password, which takes about 1 ms, so that it occupies no memory
+/// in between.
+const COMMON: &[u8] = include_bytes!("../../../../assets/passwords/common.txt.gz");
+
+const PRODUCT: &str = "tenon";
+
+/// The shortest word that makes a password similar to it.
+const MIN_WORD: usize = 3;
+
+/// The reason why a new password is rejected.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PasswordError {
+    #[error("must be at least 8 characters long")]
+    TooShort,
+    #[error("must be at most 128 characters long")]
+    TooLong,
+    #[error("must not be a commonly used password: choose another one, such as four unrelated words")]
+    Common,
+    #[error("must not consist mostly of {0}: choose another one, such as four unrelated words")]
+    Similar(Origin),
+}
+
+/// The text that a password consists of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origin {
+    Name,
+    Email,
+    Product,
+}
+
+impl std::fmt::Display for Origin {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Origin::Name => "the name of the account",
+            Origin::Email => "the e-mail address of the account",
+            Origin::Product => "the name of this product",
+        })
+    }
+}
+
+impl PasswordError {
+    /// Returns the code of the violated rule.
+    pub fn code(self) -> ErrorCode {
+        match self {
+            PasswordError::TooShort => ErrorCode::TooShort,
+            PasswordError::TooLong => ErrorCode::TooLong,
+            PasswordError::Common => ErrorCode::TooCommon,
+            PasswordError::Similar(_) => ErrorCode::TooSimilar,
+        }
+    }
+}
+
+/// Validates a new password of an account with these names and e-mail addresses: 8 to 128 characters, not a common password, and
+/// not mostly one word of the account. Length is counted in characters, not bytes. No character classes are required (NIST SP
+/// 800-63B). Letters are compared in lower case.
+pub fn validate(password: &Secret<String>, names: &[&str], emails: &[&str]) -> Result<(), PasswordError> {
+    let length = password.expose().chars().count();
+    if length < MIN_CHARACTERS {
+        return Err(PasswordError::TooShort);
+    }
+    if length > MAX_CHARACTERS {
+        return Err(PasswordError::TooLong);
+    }
+    let password = password.expose().to_lowercase();
+    if is_common(&password) {
+        return Err(PasswordError::Common);
+    }
+    let names = names.iter().map(|name| (Origin::Name, *name));
+    let emails = emails.iter().map(|email| (Origin::Email, *email));
+    let similar = names
+        .chain(emails)
+        .chain([(Origin::Product, PRODUCT)])
+        .find(|(_, text)| words(text).any(|word| is_mostly(&password, &word)));
+    similar.map_or(Ok(()), |(origin, _)| Err(PasswordError::Similar(origin)))
+}
+
+fn is_common(password: &str) -> bool {
+    let mut lines = BufReader::new(GzDecoder::new(COMMON)).lines().map_while(Result::ok);
+    lines.find(|line| line.as_str() >= password).is_some_and(|line| line == password)
+}
+
+/// Returns the words of a text: the text with and without its separators, both sides of an `@`, and all parts between
+/// characters that are neither letters nor digits.
+fn words(text: &str) -> impl Iterator<Item = String> {
+    let text = text.to_lowercase();
+    let joined = text.chars().filter(|c| c.is_alphanumeric()).collect();
+    let sides = text.split('@').map(str::to_owned);
+    let parts = text.split(|c: char| !c.is_alphanumeric()).map(str::to_owned);
+    let words: Vec<String> = sides.chain(parts).chain([text.clone(), joined]).collect();
+    words.into_iter().filter(|word| word.chars().count() >= MIN_WORD)
+}
+
+/// Returns whether the occurrences of the word have more than half of the characters of the password.
+fn is_mostly(password: &str, word: &str) -> bool {
+    2 * password.matches(word).count() * word.chars().count() > password.chars().count()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NAMES: [&str; 1] = ["Ada Turner"];
+    const EMAILS: [&str; 1] = ["ada.lovelace@workshop.test"];
+
+    fn check(password: &str) -> Result<(), PasswordError> {
+        validate(&Secret::new(password.to_owned()), &NAMES, &EMAILS)
+    }
+
+    #[test]
+    fn rejects_short_long_and_common_passwords() {
+        for (password, error) in [
+            (String::new(), PasswordError::TooShort),
+            ("seven77".into(), PasswordError::TooShort),
+            // Fourteen bytes, seven characters.
+            ("ééééééé".into(), PasswordError::TooShort),
+            ("🔒".repeat(7), PasswordError::TooShort),
+            ("x".repeat(129), PasswordError::TooLong),
+            ("🔒".repeat(129), PasswordError::TooLong),
+            ("password".into(), PasswordError::Common),
+            ("PassWord".into(), PasswordError::Common),
+            ("12345678".into(), PasswordError::Common),
+            ("qwertyuiop".into(), PasswordError::Common),
+            // Not among the first ten thousand, with the letters of the first and last lines.
+            ("!QAZ2WSX".into(), PasswordError::Common),
+            ("zzzzzzz1".into(), PasswordError::Common),
+        ] {
+            assert_eq!(check(&password), Err(error), "{password:?}");
+        }
+    }
+
+    #[test]
+    fn rejects_passwords_that_are_mostly_one_word_of_the_account() {
+        for (password, origin) in [
+            ("turner99", Origin::Name),
+            ("TURNER-1815", Origin::Name),
+            ("ada turner", Origin::Name),
+            ("adaturner1", Origin::Name),
+            ("adaadaada", Origin::Name),
+            ("lovelace1815", Origin::Email),
+            ("ada.lovelace@workshop.test", Origin::Email),
+            ("1workshop2", Origin::Email),
+            ("workshop.test7", Origin::Email),
+            ("tenon123", Origin::Product),
+            ("TenonTenon", Origin::Product),
+        ] {
+            assert_eq!(check(password), Err(PasswordError::Similar(origin)), "{password}");
+        }
+    }
+
+    #[test]
+    fn accepts_any_other_composition() {
+        for password in [
+            "tulip-73".to_owned(),
+            "        ".into(),
+            "éééééééé".into(),
+            "x".repeat(128),
+            "🔒".repeat(128),
+            // Half of the password, and three words that together are more.
+            "turnerXYZ-12".into(),
+            "mortise and tenon".into(),
+            "ada, a workshop and a lathe".into(),
+        ] {
+            assert_eq!(check(&password), Ok(()), "{password:?}");
+        }
+    }
+
+    #[test]
+    fn lists_common_passwords_in_order_and_in_lower_case() {
+        let lines: Vec<String> =
+            BufReader::new(GzDecoder::new(COMMON)).lines().collect::<Result<_, _>>().expect("text");
+        assert!(lines.len() > 10_000, "{}", lines.len());
+        assert!(lines.is_sorted_by(|one, other| one < other));
+        for line in &lines {
+            assert!(line.chars().count() >= MIN_CHARACTERS, "{line} is already too short");
+            assert_eq!(*line, line.to_lowercase(), "compared in lower case");
+        }
+        assert!(lines.iter().step_by(997).all(|line| is_common(line)));
+    }
+}
