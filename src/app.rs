@@ -1,4 +1,6 @@
 //! Builds the application: first the infrastructure, then the services that use it.
+mod metrics;
+
 use std::sync::Arc;
 
 use crate::{
@@ -11,8 +13,13 @@ use crate::{
         problem::{Error, Result},
     },
     infra::{
-        audit_log::NewEntry, clock::Clock, db::Db, geoip::GeoIp, http_client::HttpClient,
-        rate_limiter::RateLimiter, sealing::Sealer,
+        audit_log::NewEntry,
+        clock::Clock,
+        db::Db,
+        geoip::GeoIp,
+        http_client::{CallKind, HttpClient},
+        rate_limiter::RateLimiter,
+        sealing::Sealer,
     },
     resources::{
         accounts, audit, billing, chat, content, events, health, jobs, redirects,
@@ -44,6 +51,7 @@ pub struct App {
     pub media: content::media::MediaLibrary,
     pub messages: chat::messages::Messages,
     pub posts: content::posts::Posts,
+    queue_depth: Arc<metrics::CachedQueueDepth>,
     pub rate_fetcher: billing::rates::RateFetcher,
     pub rates: billing::rates::Rates,
     pub redirects: redirects::Redirects,
@@ -68,8 +76,11 @@ impl App {
         let previews = content::posts::PreviewKey::new(previews.expose());
         let settings = load_or_create_secret(&db, &sealer, "settings").await?;
         let settings = audit::SettingsKey::new(settings.expose());
-        let limiter = if config.server.rate_limits { RateLimiter::in_memory() } else { RateLimiter::Off };
-        let outgoing = http_client(config.server.allow_private_networks)?;
+        let limiter = match config.server.rate_limits {
+            true => RateLimiter::in_memory(&accounts::RATE_LIMITS),
+            false => RateLimiter::Off,
+        };
+        let outgoing = |kind| http_client(config.server.allow_private_networks, kind);
         let trash = content::trash::Trash::from_days(config.storage.trash_retention_days.0);
         let (db, clock, cursors, sealer) =
             (|| db.clone(), || clock.clone(), || cursors.clone(), || sealer.clone());
@@ -88,8 +99,13 @@ impl App {
             accounts::sessions::Sessions::new(api_keys.clone(), cursors(), sealer(), issuer, limiter).await?;
         sessions.rotate_keys().await?;
         let rates = billing::rates::Rates::new(db(), clock(), config.billing.rates_fallback.clone());
-        let rate_fetcher =
-            billing::rates::RateFetcher::new(rates.clone(), db(), clock(), outgoing.clone(), &config.billing);
+        let rate_fetcher = billing::rates::RateFetcher::new(
+            rates.clone(),
+            db(),
+            clock(),
+            outgoing(CallKind::Rates)?,
+            &config.billing,
+        );
         let customers = billing::customers::Customers::new(db(), clock(), cursors());
         let pdf = billing::invoices::PdfRenderer::new(config.seller.clone());
         let invoices =
@@ -134,14 +150,14 @@ impl App {
             upstreams: upstreams::Upstreams::new(
                 &config.upstreams,
                 config.server.timeout_scale.0,
-                http_client(config.upstreams.upstreams_allow_private_networks)?,
+                http_client(config.upstreams.upstreams_allow_private_networks, CallKind::Upstream)?,
             ),
             webhook_endpoints: webhooks::outbound::WebhookEndpoints::new(
                 db(),
                 clock(),
                 cursors(),
                 sealer(),
-                outgoing,
+                outgoing(CallKind::Webhook)?,
                 config.public_url().unwrap_or("/").to_owned(),
             ),
             webhook_events: webhooks::inbound::WebhookEvents::new(
@@ -156,6 +172,7 @@ impl App {
             api_keys,
             customers,
             geoip,
+            queue_depth: Arc::default(),
             invoices,
             posts,
             rate_fetcher,
@@ -192,6 +209,6 @@ fn redirect_hosts(config: &Config) -> redirects::RedirectHosts {
 }
 
 /// Creates the HTTP client for outgoing requests. `private` allows private addresses and `http://`.
-fn http_client(private: bool) -> Result<HttpClient> {
-    HttpClient::new(private).map_err(|error| Error::Internal(error.to_string()))
+fn http_client(private: bool, kind: CallKind) -> Result<HttpClient> {
+    HttpClient::new(private, kind).map_err(|error| Error::Internal(error.to_string()))
 }

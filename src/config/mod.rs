@@ -21,7 +21,8 @@ use toml::{Table, Value};
 pub use audited::SettingText;
 pub use sections::{
     AuditConfig, BackupConfig, BillingConfig, CacheConfig, EventsConfig, GeoConfig, LogConfig,
-    RedirectsConfig, SellerConfig, ServerConfig, StorageConfig, UpstreamsConfig, WebhooksConfig,
+    RedirectsConfig, SellerConfig, ServerConfig, StorageConfig, TelemetryConfig, UpstreamsConfig,
+    WebhooksConfig,
 };
 pub use types::{
     AuditDays, AuditOutput, BackupMedia, ByteCount, Certificates, CountryLocales, Days, FallbackRates, Limit,
@@ -61,6 +62,7 @@ macro_rules! config {
 config! {
     server: ServerConfig,
     log: LogConfig,
+    telemetry: TelemetryConfig,
     audit: AuditConfig,
     cache: CacheConfig,
     storage: StorageConfig,

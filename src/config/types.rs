@@ -16,7 +16,7 @@ use crate::{
         secret::Secret,
     },
     infra::{geoip::Country, http_client::RequestUrl, query_log::QueryLog, sealing::SecretKeys},
-    server::{Block, ClientAddressLog, ForwardedHeader, LogFormat},
+    server::{Block, ClientAddressLog, ForwardedHeader, LogFormat, MetricsAccess},
 };
 
 /// The images in a backup.
@@ -27,6 +27,10 @@ pub enum BackupMedia {
     /// The backup contains a list of their names and hashes.
     List,
 }
+
+/// The bearer token of `/metrics`.
+#[derive(Debug, Clone)]
+pub struct MetricsToken(pub Secret<String>);
 
 /// A number of days within a year: 0 to 366.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -134,6 +138,13 @@ rules! {
     Block: String => |text| text.parse();
     ForwardedHeader: String => |text| text.parse();
     ClientAddressLog: String => |text| text.parse();
+    MetricsAccess: String => |text| text.parse();
+    MetricsToken: String => |token| {
+        match token.len() >= 16 && token.bytes().all(|byte| byte.is_ascii_graphic()) {
+            true => Ok(MetricsToken(Secret::new(token))),
+            false => Err("must be at least 16 visible ASCII characters".to_owned()),
+        }
+    };
     Level: String => |text| {
         text.parse().map_err(|_| format!("must be error, warn, info, debug or trace, got {text}"))
     };

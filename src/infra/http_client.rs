@@ -5,6 +5,7 @@
 //! - Redirects are not followed, because their target could be private.
 //! - Time and response size are limited.
 pub mod address;
+mod calls;
 mod resolver;
 mod target;
 
@@ -26,6 +27,7 @@ use rustls::{ClientConfig, RootCertStore};
 
 use resolver::{LookupError, PublicResolver};
 
+pub use calls::{CallKind, CallMetrics};
 pub use resolver::{LookupFn, Resolver};
 pub use target::RequestUrl;
 
@@ -119,6 +121,7 @@ pub struct HttpClient {
     pub resolver: Resolver,
     pub timeouts: Timeouts,
     pub tls: Arc<ClientConfig>,
+    pub calls: Arc<CallMetrics>,
 }
 
 /// The shared TLS configuration, because the root certificates take memory.
@@ -137,13 +140,14 @@ pub fn tls(roots: RootCertStore) -> Result<ClientConfig, rustls::Error> {
 }
 
 impl HttpClient {
-    pub fn new(private: bool) -> Result<Self, rustls::Error> {
+    pub fn new(private: bool, kind: CallKind) -> Result<Self, rustls::Error> {
         let tls = TLS.clone()?;
         Ok(HttpClient {
             allow_private: private,
             resolver: Resolver::System,
             timeouts: Timeouts::default(),
             tls,
+            calls: Arc::new(CallMetrics::new(kind)),
         })
     }
 
@@ -194,6 +198,12 @@ impl HttpClient {
     }
 
     async fn send(&self, url: &str, outgoing: OutgoingRequest) -> Result<HttpResponse, ClientError> {
+        let result = self.exchange(url, outgoing).await;
+        self.calls.record(&result);
+        result
+    }
+
+    async fn exchange(&self, url: &str, outgoing: OutgoingRequest) -> Result<HttpResponse, ClientError> {
         let target = self.target(url)?;
         let truncate = outgoing.truncate;
         let response = self.build_request(&target, outgoing)?.send().await;

@@ -89,7 +89,9 @@ impl HttpService {
         if self.dispatcher.cache.shows_status {
             response_headers.insert(CACHE_STATUS, HIT);
         }
-        let logged = LoggedRequest { id, method: Some(method), path: uri.path(), client: client.ip, start };
+        let elapsed = start.elapsed();
+        self.metrics.hit(operation.number, status, elapsed);
+        let logged = LoggedRequest { id, method: Some(method), path: uri.path(), client: client.ip, elapsed };
         self.finish_for_client(response_headers, headers, &Finish { id, client, rate_limit });
         self.access_log.hit(&logged, operation.declared.id, user, status);
         Some(response)
@@ -161,6 +163,9 @@ impl HttpService {
     ) -> Response {
         let cache = &self.dispatcher.cache;
         let sets_cookie = response.headers().contains_key(header::SET_COOKIE);
+        if cache.is_enabled() {
+            cache.misses.increment();
+        }
         let is_complete = cache.is_enabled() && response.status() == StatusCode::OK && !sets_cookie;
         let (mut response, body) = match is_complete && (is_public || cacheable.is_constant) {
             true => take_bytes(response).await,

@@ -55,6 +55,8 @@ use crate::{
 pub struct Dispatcher {
     router: Router,
     path_items: Vec<PathItem>,
+    /// The ids of all operations, by their numbers.
+    pub operation_ids: Vec<&'static str>,
     pub authenticator: Authenticator,
     /// Scopes of the idempotency keys whose first request is still running in this process.
     in_flight: InFlightKeys,
@@ -69,6 +71,8 @@ pub struct Dispatcher {
 #[derive(Default)]
 pub struct RequestInfo {
     pub operation: Option<&'static str>,
+    /// The number of the operation among all operations.
+    pub number: Option<usize>,
     pub caller: Option<Uuid>,
     pub rate_limited: bool,
     pub class: RateLimitClass,
@@ -82,6 +86,7 @@ pub struct RequestInfo {
 impl RequestInfo {
     fn record(&mut self, operation: &CompiledOperation) {
         self.operation = Some(operation.declared.id);
+        self.number = Some(operation.number);
         self.rate_limited = operation.declared.rate_limit.is_some();
         self.class = operation.declared.rate_limit.unwrap_or_default();
         self.deprecation_headers.clone_from(&operation.deprecation_headers);

@@ -38,6 +38,7 @@ use super::{
     limits::Limits,
     request_head::Rejection,
     request_id::RequestId,
+    request_metrics::ConnectionMetrics,
     socket::{Socket, SocketWriter},
     timeouts::{ConnectionTimers, Exchange, Expired},
 };
@@ -64,6 +65,11 @@ pub trait Handler: Send + Sync + 'static {
     fn client_ip(&self, peer: IpAddr, headers: &HeaderMap) -> Option<IpAddr> {
         let _ = headers;
         Some(peer)
+    }
+
+    /// Returns the metrics of the connections, if the handler has some.
+    fn connections(&self) -> Option<&ConnectionMetrics> {
+        None
     }
 
     /// Logs a request that the server rejects without the handler, or whose response it discards.
@@ -140,7 +146,14 @@ pub async fn serve<H: Handler>(
         };
         let (server, ending) = (server.clone(), ending.clone());
         tokio::spawn(async move {
-            if let Some(permit) = server.client_limits.connect(peer.ip()) {
+            let metrics = server.handler.connections();
+            let permit = server.client_limits.connect(peer.ip());
+            if let Some(metrics) = metrics {
+                let outcome = if permit.is_some() { &metrics.accepted } else { &metrics.rejected };
+                outcome.increment();
+            }
+            if let Some(permit) = permit {
+                let _open = metrics.map(|metrics| metrics.open.enter());
                 server.drive((stream, peer), permit, ending).await;
             }
             drop(slot);

@@ -13,11 +13,13 @@ mod content_encoding;
 mod credential;
 mod dispatch;
 mod forwarded;
+mod metrics_page;
 mod rate_limit;
 mod redirect;
 pub mod request_body;
 mod request_head;
 mod request_id;
+mod request_metrics;
 mod response_cache;
 mod response_headers;
 
@@ -46,9 +48,11 @@ pub use access_log::{AccessLog, ClientAddressLog, LineWriter, LogFormat, StderrW
 pub use client_address::{Block, ForwardedHeader, Proxies};
 pub use credential::{Authenticator, Credential};
 pub use dispatch::Dispatcher;
+pub use metrics_page::{MetricsAccess, MetricsPage};
 pub use operation::check_request;
 pub use rate_limit::RateLimits;
 pub use redirect::{Redirect, RedirectLookup};
+pub use request_metrics::RequestMetrics;
 pub use response_cache::ResponseCache;
 pub use response_headers::Cors;
 
@@ -63,6 +67,7 @@ use dispatch::RequestInfo;
 use failure::Failure;
 use request_head::Rejection;
 use request_id::{REQUEST_ID, RequestId};
+use request_metrics::ConnectionMetrics;
 use response_cache::Slot;
 
 /// The request pipeline between the connection and the handlers.
@@ -73,6 +78,8 @@ pub struct HttpService {
     pub rate_limits: RateLimits,
     pub proxies: Proxies,
     pub access_log: AccessLog,
+    pub metrics: RequestMetrics,
+    pub metrics_page: MetricsPage,
     pub clock: Clock,
 }
 
@@ -95,7 +102,7 @@ impl HttpService {
             (request.method().clone(), request.uri().clone(), request.headers().clone());
         let client_address = self.proxies.client_address(peer, &request_headers);
         let line = RequestLine::new(id, method.clone(), uri.path().to_owned(), client_address.ip);
-        let pending = PendingRequest::new(&self.access_log, line);
+        let pending = PendingRequest::new(&self.access_log, &self.metrics, line);
         let mut info = RequestInfo::default();
         let slot = match self.hit_or_slot(&method, &uri, &request_headers, peer).await {
             Some(Ok(hit)) => {
@@ -143,6 +150,9 @@ impl HttpService {
     ) -> Result<Response, Problem> {
         let now = self.clock.now();
         let Some(found) = self.dispatcher.find(request.uri().path()) else {
+            if let Some(page) = self.respond_with_metrics(&request, peer).await {
+                return page;
+            }
             return self.respond_without_operation(&request, client_address, now, info);
         };
         let client = Client {
@@ -285,6 +295,12 @@ impl listener::Handler for HttpService {
     }
 
     fn log_rejected(&self, line: &RequestLine, rejection: &Rejection) {
-        self.access_log.rejected(line, rejection);
+        let request = line.request();
+        self.metrics.handled(None, rejection.code.status(), request.elapsed);
+        self.access_log.rejected(&request, rejection);
+    }
+
+    fn connections(&self) -> Option<&ConnectionMetrics> {
+        Some(&self.metrics.connections)
     }
 }

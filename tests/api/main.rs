@@ -33,6 +33,8 @@ mod lowered_roles;
 mod media;
 mod media_commands;
 mod media_serving;
+mod metrics;
+mod metrics_parser;
 mod mmdb;
 mod multipart;
 mod normalization;

@@ -12,7 +12,7 @@ mod types;
 
 pub use api::{JwksApi, SessionsApi};
 pub use key_store::reseal_signing_keys;
-pub use service::{LoginResult, Sessions};
+pub use service::{ACCOUNT_LIMIT, ADDRESS_LIMIT, LoginResult, Sessions};
 pub use types::{Credentials, JwkSet, Login, Refresh, Session, SessionQuery};
 
 use crate::http::operation::Tag;

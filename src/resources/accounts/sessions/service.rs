@@ -52,9 +52,9 @@ pub const IDLE_TIMEOUT: i64 = 7 * 24 * 3_600_000;
 pub const COOKIE_SECONDS: u32 = (refresh_token::LIFETIME / 1000) as u32;
 
 /// The rate limit of sign-in attempts for each pair of account and client address.
-const ACCOUNT_LIMIT: Policy = Policy { name: "login", quota: 5, window_seconds: 60, burst: 5 };
+pub const ACCOUNT_LIMIT: Policy = Policy { name: "login", quota: 5, window_seconds: 60, burst: 5 };
 /// The rate limit of sign-in attempts for each client address, over all accounts.
-const ADDRESS_LIMIT: Policy = Policy { name: "logins", quota: 30, window_seconds: 60, burst: 30 };
+pub const ADDRESS_LIMIT: Policy = Policy { name: "logins", quota: 30, window_seconds: 60, burst: 30 };
 
 #[derive(Clone)]
 pub struct Sessions {
@@ -111,6 +111,16 @@ impl Sessions {
         };
         sessions.load_keys().await?;
         Ok(sessions)
+    }
+
+    /// Returns the number of password hashes that are being computed, and of those that wait.
+    pub fn passwords_load(&self) -> (usize, i64) {
+        self.passwords.load()
+    }
+
+    /// Returns the number of rejected sign-in attempts and password checks, by rate limit.
+    pub fn rate_limit_rejections(&self) -> Vec<(&'static str, u64)> {
+        self.limiter.rejections()
     }
 
     /// Signs in with a password. An unknown account, a disabled account, an account without a password and a

@@ -4,7 +4,7 @@ use std::{num::NonZero, sync::Arc, thread};
 use argon2::{Algorithm, Argon2, Params, PasswordHash, PasswordHasher, PasswordVerifier, Version};
 use tokio::{sync::Semaphore, task};
 
-use crate::domain::secret::Secret;
+use crate::{domain::secret::Secret, infra::metrics::Gauge};
 
 pub const MIN_CHARACTERS: usize = 8;
 pub const MAX_CHARACTERS: usize = 128;
@@ -59,16 +59,24 @@ fn is_common(password: &str) -> bool {
 #[derive(Clone)]
 pub struct Passwords {
     permits: Arc<Semaphore>,
+    cores: usize,
+    /// Operations that wait for a core.
+    waiting: Arc<Gauge>,
 }
 
 impl Default for Passwords {
     fn default() -> Self {
         let cores = thread::available_parallelism().map_or(1, NonZero::get);
-        Self { permits: Arc::new(Semaphore::new(cores)) }
+        Self { permits: Arc::new(Semaphore::new(cores)), cores, waiting: Arc::default() }
     }
 }
 
 impl Passwords {
+    /// Returns the number of operations that run, and of those that wait.
+    pub fn load(&self) -> (usize, i64) {
+        (self.cores.saturating_sub(self.permits.available_permits()), self.waiting.get())
+    }
+
     /// Returns the hash as a PHC string.
     pub async fn hash(&self, password: Secret<String>) -> Result<String, HashingFailed> {
         self.run(move || {
@@ -101,7 +109,9 @@ impl Passwords {
         &self,
         work: impl FnOnce() -> Result<T, HashingFailed> + Send + 'static,
     ) -> Result<T, HashingFailed> {
+        let waiting = self.waiting.enter();
         let permit = self.permits.clone().acquire_owned().await.map_err(|_| HashingFailed)?;
+        drop(waiting);
         // The blocking task owns the permit: if the request is cancelled, the core is busy until the hash is
         // done.
         let worker = task::spawn_blocking(move || {

@@ -45,7 +45,7 @@ use crate::{
 
 /// The rate limit for checks of `currentPassword`, per account. It prevents brute-force attacks on the
 /// password with a stolen session.
-const PASSWORD_CHECKS: Policy = Policy { name: "password", quota: 5, window_seconds: 60, burst: 5 };
+pub const PASSWORD_CHECKS: Policy = Policy { name: "password", quota: 5, window_seconds: 60, burst: 5 };
 
 #[derive(Clone)]
 pub struct Users {
