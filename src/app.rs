@@ -1,11 +1,13 @@
 //! Builds the application: first the infrastructure, then the services that use it.
+mod metrics;
+
 use std::sync::Arc;
 
 use ring::hmac;
 
 use crate::{
     backup::Backups,
-    config::{Config, WebhooksConfig},
+    config::{Config, OtlpEndpoint, TelemetryConfig, WebhooksConfig},
     domain::{audit::AuditAction, result_ext::ResultExt},
     http::{
         cursor::CursorKey,
@@ -13,7 +15,13 @@ use crate::{
         problem::{Error, Result},
     },
     infra::{
-        audit_log::NewEntry, clock::Clock, db::Db, geoip::GeoIp, http_client::HttpClient, sealing::Sealer,
+        audit_log::NewEntry,
+        clock::Clock,
+        db::Db,
+        geoip::GeoIp,
+        http_client::{CallKind, CallMetrics, HttpClient},
+        sealing::Sealer,
+        traces::{Collector, Tracer},
     },
     resources::{
         accounts, audit, billing, chat, content, events, health, jobs, redirects,
@@ -45,12 +53,16 @@ pub struct App {
     pub media: content::media::MediaLibrary,
     pub messages: chat::messages::Messages,
     pub posts: content::posts::Posts,
+    queue_depth: Arc<metrics::CachedQueueDepth>,
     pub rate_fetcher: billing::rates::RateFetcher,
     pub rates: billing::rates::Rates,
     pub redirects: redirects::Redirects,
     pub revenues: billing::revenues::Revenues,
     pub sessions: accounts::sessions::Sessions,
     pub tags: content::tags::Tags,
+    /// `None` without `otlp_endpoint`.
+    pub tracer: Option<Tracer>,
+    trace_calls: Option<Arc<CallMetrics>>,
     pub upstreams: upstreams::Upstreams,
     pub users: accounts::users::Users,
     pub webhook_endpoints: webhooks::outbound::WebhookEndpoints,
@@ -71,7 +83,11 @@ impl App {
         let settings = audit::SettingsKey::new(settings.expose());
         let sign_in = load_or_create_secret(&db, &sealer, "sign-in").await?;
         let sign_in = hmac::Key::new(hmac::HMAC_SHA256, sign_in.expose());
-        let outgoing = http_client(config.server.allow_private_networks)?;
+        let outgoing = |kind| http_client(config.server.allow_private_networks, kind);
+        let collector = collector(&config.telemetry)?;
+        let trace_calls = collector.as_ref().map(|collector| collector.client.calls.clone());
+        let ratio = config.telemetry.trace_sample_ratio.0;
+        let tracer = collector.map(|collector| Tracer::start(collector, ratio));
         let trash = content::trash::Trash::from_days(config.storage.trash_retention_days.0);
         let (db, clock, cursors, sealer) =
             (|| db.clone(), || clock.clone(), || cursors.clone(), || sealer.clone());
@@ -98,8 +114,13 @@ impl App {
         .await?;
         sessions.rotate_keys().await?;
         let rates = billing::rates::Rates::new(db(), clock(), config.billing.rates_fallback.clone());
-        let rate_fetcher =
-            billing::rates::RateFetcher::new(rates.clone(), db(), clock(), outgoing.clone(), &config.billing);
+        let rate_fetcher = billing::rates::RateFetcher::new(
+            rates.clone(),
+            db(),
+            clock(),
+            outgoing(CallKind::Rates)?,
+            &config.billing,
+        );
         let customers = billing::customers::Customers::new(db(), clock(), cursors());
         let pdf = billing::invoices::PdfRenderer::new(config.seller.clone());
         let invoices =
@@ -144,14 +165,14 @@ impl App {
             upstreams: upstreams::Upstreams::new(
                 &config.upstreams,
                 config.server.timeout_scale.0,
-                http_client(config.upstreams.upstreams_allow_private_networks)?,
+                http_client(config.upstreams.upstreams_allow_private_networks, CallKind::Upstream)?,
             ),
             webhook_endpoints: webhooks::outbound::WebhookEndpoints::new(
                 db(),
                 clock(),
                 cursors(),
                 sealer(),
-                outgoing,
+                outgoing(CallKind::Webhook)?,
                 config.public_url().unwrap_or("/").to_owned(),
             ),
             webhook_events: webhooks::inbound::WebhookEvents::new(
@@ -166,6 +187,7 @@ impl App {
             api_keys,
             customers,
             geoip,
+            queue_depth: Arc::default(),
             invoices,
             posts,
             rate_fetcher,
@@ -173,6 +195,8 @@ impl App {
             revenues,
             sessions,
             tags,
+            tracer,
+            trace_calls,
             db: db(),
             clock: clock(),
         })
@@ -214,7 +238,16 @@ fn redirect_hosts(config: &Config) -> redirects::RedirectHosts {
     redirects::RedirectHosts::new(config.public_url().unwrap_or_default(), others)
 }
 
+/// Returns the receiver of traces, if one is configured. Like an S3 service, it may be in a private network.
+fn collector(config: &TelemetryConfig) -> Result<Option<Collector>> {
+    let collector = |endpoint: &OtlpEndpoint| {
+        let client = http_client(true, CallKind::Traces)?;
+        Ok(Collector::new(client, &endpoint.0, config.otlp_headers.0.clone()))
+    };
+    config.otlp_endpoint.as_ref().map(collector).transpose()
+}
+
 /// Creates the HTTP client for outgoing requests. `private` allows private addresses and `http://`.
-fn http_client(private: bool) -> Result<HttpClient> {
-    HttpClient::new(private).map_err(|error| Error::Internal(error.to_string()))
+fn http_client(private: bool, kind: CallKind) -> Result<HttpClient> {
+    HttpClient::new(private, kind).map_err(|error| Error::Internal(error.to_string()))
 }

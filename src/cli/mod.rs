@@ -34,6 +34,7 @@ use crate::{
         audit_log::Origin,
         clock::Clock,
         private_files::{self, Private},
+        traces::observe_statements,
     },
 };
 use errors::{database_message, message};
@@ -209,7 +210,12 @@ async fn app_on(url: &str, config: &Config) -> Result<App, String> {
     if let Some(file) = config.file_with_secrets() {
         private_files::restrict(file, Private::ProvidedFile)?;
     }
-    let db = connect::open_or_create(url, config.log.log_sql.observer()).await?;
+    let log = config.log.log_sql.observer();
+    let observer = match config.telemetry.otlp_endpoint {
+        Some(_) => Some(observe_statements(log)),
+        None => log,
+    };
+    let db = connect::open_or_create(url, observer).await?;
     db.migrate()
         .await
         .map_err(|error| format!("cannot migrate the database schema: {}", database_message(&error)))?;

@@ -2,6 +2,7 @@
 use std::{collections::BTreeSet, process::ExitCode, sync::Arc, time::Duration};
 
 use clap::Args;
+use futures_util::FutureExt;
 use tokio::{
     signal::unix::{SignalKind, signal},
     sync::watch,
@@ -14,14 +15,13 @@ use super::{
 use crate::{
     api,
     app::App,
-    config::{ByteCount, CacheConfig, Config, LogConfig},
+    config::{ByteCount, CacheConfig, Config, LogConfig, TelemetryConfig},
     domain::{money::Currency, result_ext::ResultExt},
     http::problem::{self, Error},
-    infra::rate_limiter::RateLimiter,
     resources::redirects::RedirectMatch,
     server::{
-        AccessLog, HttpService, LineWriter, LogFormat, RateLimits, Redirect, RedirectLookup, ResponseCache,
-        StderrWriter, api_docs::ApiDocs, limits::Limits, listener, open_files,
+        AccessLog, HttpService, LineWriter, LogFormat, MetricsPage, RateLimits, Redirect, RedirectLookup,
+        RequestMetrics, ResponseCache, StderrWriter, api_docs::ApiDocs, limits::Limits, listener, open_files,
     },
     worker::{self, WorkerTimings},
 };
@@ -104,6 +104,9 @@ impl Serve {
         let _ = audit.await;
         let _ = redirects.await;
         app.redirects.flush().await.ok_or_log("storing the hit counts of redirects");
+        if let Some(tracer) = &app.tracer {
+            tracer.flush().await;
+        }
         app.db.close().await.map_err(|error| database_message(&error))?;
         log.flush();
         Ok(ExitCode::SUCCESS)
@@ -166,16 +169,36 @@ pub fn build_server(app: &App, config: &Config) -> Result<HttpService, String> {
     dispatcher.cors.0 = config.server.cors_origins.iter().map(|origin| origin.0.clone()).collect();
     let CacheConfig { cache_bytes: ByteCount(bytes), cache_status } = config.cache;
     dispatcher.cache = ResponseCache::new(bytes, app.db.notifier().versions().clone(), cache_status);
-    let limiter = if config.server.rate_limits { RateLimiter::in_memory() } else { RateLimiter::Off };
+    let metrics = RequestMetrics::new(&dispatcher.operation_ids);
     Ok(HttpService {
         dispatcher,
         redirects: redirect_lookup(app),
         api_docs: ApiDocs::default(),
-        rate_limits: RateLimits(limiter),
+        rate_limits: RateLimits::new(config.server.rate_limits),
         proxies: config.proxies(),
         access_log: AccessLog::disabled(),
+        metrics,
+        metrics_page: metrics_page(app, &config.telemetry),
+        tracer: app.tracer.clone(),
         clock: app.clock.clone(),
     })
+}
+
+/// Returns the page with the metrics of the services.
+fn metrics_page(app: &App, config: &TelemetryConfig) -> MetricsPage {
+    let app = app.clone();
+    MetricsPage {
+        access: config.metrics,
+        token: config.metrics_token.as_ref().map(|token| token.0.clone()),
+        write: Box::new(move |mut out| {
+            let app = app.clone();
+            async move {
+                app.write_metrics(&mut out).await;
+                out
+            }
+            .boxed()
+        }),
+    }
 }
 
 /// Returns the access log that the settings describe.

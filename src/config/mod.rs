@@ -21,11 +21,12 @@ use toml::{Table, Value};
 pub use audited::SettingText;
 pub use sections::{
     AuditConfig, BackupConfig, BillingConfig, CacheConfig, EventsConfig, GeoConfig, LogConfig,
-    RedirectsConfig, SellerConfig, ServerConfig, StorageConfig, UpstreamsConfig, WebhooksConfig,
+    RedirectsConfig, SellerConfig, ServerConfig, StorageConfig, TelemetryConfig, UpstreamsConfig,
+    WebhooksConfig,
 };
 pub use types::{
     AuditDays, AuditOutput, BackupMedia, ByteCount, Certificates, CountryLocales, Days, FallbackRates, Limit,
-    PrintedLine, PrintedLines, WebhookId, WebhookSecrets,
+    OtlpEndpoint, PrintedLine, PrintedLines, WebhookId, WebhookSecrets,
 };
 pub use unknown::unknown_env_vars;
 pub use upstreams::ConfiguredUpstream;
@@ -61,6 +62,7 @@ macro_rules! config {
 config! {
     server: ServerConfig,
     log: LogConfig,
+    telemetry: TelemetryConfig,
     audit: AuditConfig,
     cache: CacheConfig,
     storage: StorageConfig,

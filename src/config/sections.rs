@@ -7,15 +7,16 @@ use super::{
     section::{section, table},
     types::{
         AuditDays, AuditOutput, BackupMedia, BucketName, BucketPath, ByteCount, Certificates, CountryLocales,
-        DatabaseUrl, Days, FallbackRates, HeaderTitle, Host, Interval, Limit, Origin, PrintedLine,
-        PrintedLines, PublicUrl, RatesUrl, S3Endpoint, TimeoutScale, WebhookId, WebhookSecrets,
+        DatabaseUrl, Days, FallbackRates, HeaderTitle, Host, Interval, Limit, MetricsToken, Origin,
+        OtlpEndpoint, OtlpHeaders, PrintedLine, PrintedLines, PublicUrl, RatesUrl, S3Endpoint, SampleRatio,
+        TimeoutScale, WebhookId, WebhookSecrets,
     },
     upstreams::ConfiguredUpstreams,
 };
 use crate::{
     domain::{locale::Locales, secret::Secret},
     infra::{query_log::QueryLog, sealing::SecretKeys},
-    server::{Block, ClientAddressLog, ForwardedHeader, LogFormat},
+    server::{Block, ClientAddressLog, ForwardedHeader, LogFormat, MetricsAccess},
 };
 
 const EMPTY_LIST: Vec<Value> = Vec::new();
@@ -59,6 +60,22 @@ section! {
         log_sql: QueryLog = 200;
         /// Client addresses in the access log and the audit log: full, network (IPv4 /24, IPv6 /48) or off.
         log_client_address: ClientAddressLog = "network";
+    }
+}
+
+section! {
+    /// Metrics and traces.
+    TelemetryConfig {
+        /// Clients that may read `/metrics`: loopback (clients on this machine, without a proxy), on or off.
+        metrics: MetricsAccess = "loopback";
+        /// Bearer token that `/metrics` requires from all clients, at least 16 characters.
+        metrics_token: Option<MetricsToken> [Secret, NonEmpty];
+        /// Base URL of an OTLP collector for traces, such as `http://127.0.0.1:4318`; not set means no traces.
+        otlp_endpoint: Option<OtlpEndpoint>;
+        /// Headers of the requests to the collector, by name.
+        otlp_headers: OtlpHeaders [Secret] = Table::new();
+        /// Part of the traces that are recorded, 0 to 1.
+        trace_sample_ratio: SampleRatio = 1;
     }
 }
 

@@ -4,7 +4,13 @@
 //! SQLite has connections that execute statements on the calling thread (`super::sqlite`) and one writer thread with
 //! group commit (`super::writer`), PostgreSQL has a connection pool. Services see no difference. A commit also
 //! increments collection versions, appends events and enqueues jobs (`super::transaction`).
-use std::{collections::BTreeSet, future::Future, path::Path, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeSet,
+    future::Future,
+    path::Path,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use entity::collection;
 use sea_orm::{
@@ -23,8 +29,10 @@ use uuid::Uuid;
 use super::{
     audit_log::Origin,
     db_error::custom_error,
+    db_metrics::DbMetrics,
     event_log,
     export::{Export, ExportPermits, Source, TooManyExports},
+    metrics::Exposition,
     notify::ChangeNotifier,
     private_files::{self, Private},
     query_log::{QueryObserver, observe},
@@ -62,7 +70,7 @@ enum Backend {
 #[derive(Clone)]
 pub enum ReadConnection {
     Sqlite(sqlite::Readers),
-    Postgres(DatabaseConnection),
+    Postgres(DatabaseConnection, Arc<DbMetrics>),
 }
 
 /// Returns the path of the SQLite file that a URL names, without the parameters of the URL; `None` for PostgreSQL.
@@ -81,6 +89,7 @@ pub struct Db {
     /// Held from the first lock that all writers share until the commit, on PostgreSQL. Many transactions that wait for
     /// one row lock cost the database more than the writes: 85 % of the time of a create was this wait.
     commits: Arc<Mutex<()>>,
+    metrics: Arc<DbMetrics>,
 }
 
 impl Db {
@@ -132,7 +141,8 @@ impl Db {
         // The writer is opened first, because it sets the journal mode of the file.
         let writer = Writer::start(database.clone(), MAX_DURATION, notifier.clone())?;
         let reader = ReadConnection::Sqlite(sqlite::Readers::open(database.clone(), max_query)?);
-        Ok(Db::with_backend(Backend::Sqlite { database, writer }, reader, notifier))
+        let metrics = writer.metrics().clone();
+        Ok(Db::with_backend(Backend::Sqlite { database, writer }, reader, notifier, metrics))
     }
 
     async fn postgres(url: &str, observer: Option<&QueryObserver>, max_query: Duration) -> Result<Db, DbErr> {
@@ -156,12 +166,30 @@ impl Db {
                 ])
             });
         let pool = observe(sea_orm::Database::connect(options).await?, observer);
-        let reader = ReadConnection::Postgres(pool.clone());
-        Ok(Db::with_backend(Backend::Postgres(pool), reader, ChangeNotifier::default()))
+        let metrics = Arc::<DbMetrics>::default();
+        let reader = ReadConnection::Postgres(pool.clone(), metrics.clone());
+        Ok(Db::with_backend(Backend::Postgres(pool), reader, ChangeNotifier::default(), metrics))
     }
 
-    fn with_backend(backend: Backend, reader: ReadConnection, notifier: ChangeNotifier) -> Db {
-        Db { backend, reader, export_permits: ExportPermits::default(), notifier, commits: Arc::default() }
+    fn with_backend(
+        backend: Backend,
+        reader: ReadConnection,
+        notifier: ChangeNotifier,
+        metrics: Arc<DbMetrics>,
+    ) -> Db {
+        let (export_permits, commits) = (ExportPermits::default(), Arc::default());
+        Db { backend, reader, export_permits, notifier, commits, metrics }
+    }
+
+    /// Writes the metrics of the connections and of the commits.
+    pub fn write_metrics(&self, out: &mut Exposition) {
+        match (&self.backend, &self.reader) {
+            (Backend::Sqlite { writer, .. }, ReadConnection::Sqlite(readers)) => {
+                self.metrics.write_sqlite(out, &readers.pools(), writer);
+            }
+            (Backend::Postgres(pool), _) => self.metrics.write_postgres(out, pool),
+            _ => {}
+        }
     }
 
     /// Returns the notifier of commits of this process.
@@ -204,12 +232,16 @@ impl Db {
         match &self.backend {
             Backend::Sqlite { writer, .. } => writer.run(work).await,
             Backend::Postgres(pool) => {
+                let metrics = self.metrics.clone();
+                let waiting = self.metrics.operations.enter();
                 let open = pool.begin().await?;
+                drop(waiting);
+                let (notifier, commits) = (self.notifier.clone(), self.commits.clone());
                 // On a task of its own, as on SQLite: the transaction completes even if the caller is
                 // cancelled because its client disconnects, and its future does not enlarge the future of the
                 // caller.
-                let (notifier, commits) = (self.notifier.clone(), self.commits.clone());
                 let run = async move {
+                    let _operation = metrics.operations.enter();
                     let open = OpenTransaction::Postgres(open);
                     let (result, open, pending) =
                         transaction::run(open, MAX_DURATION, BTreeSet::new(), work).await;
@@ -226,7 +258,12 @@ impl Db {
                         (Err(error), _) => Err(error),
                     };
                     let committed = match open {
-                        Some(OpenTransaction::Postgres(open)) if result.is_ok() => open.commit().await,
+                        Some(OpenTransaction::Postgres(open)) if result.is_ok() => {
+                            let start = Instant::now();
+                            open.commit()
+                                .await
+                                .inspect(|()| metrics.commits.observe_duration(start.elapsed()))
+                        }
                         Some(OpenTransaction::Postgres(open)) => open.rollback().await,
                         _ => Err(already_ended()),
                     };
@@ -315,35 +352,47 @@ impl ConnectionTrait for ReadConnection {
     fn get_database_backend(&self) -> DbBackend {
         match self {
             ReadConnection::Sqlite(_) => DbBackend::Sqlite,
-            ReadConnection::Postgres(_) => DbBackend::Postgres,
+            ReadConnection::Postgres(..) => DbBackend::Postgres,
         }
     }
 
     async fn execute_raw(&self, statement: Statement) -> Result<ExecResult, DbErr> {
         match self {
             ReadConnection::Sqlite(readers) => readers.execute_raw(statement).await,
-            ReadConnection::Postgres(pool) => pool.execute_raw(statement).await,
+            ReadConnection::Postgres(pool, metrics) => {
+                let _operation = metrics.operations.enter();
+                pool.execute_raw(statement).await
+            }
         }
     }
 
     async fn execute_unprepared(&self, sql: &str) -> Result<ExecResult, DbErr> {
         match self {
             ReadConnection::Sqlite(readers) => readers.execute_unprepared(sql).await,
-            ReadConnection::Postgres(pool) => pool.execute_unprepared(sql).await,
+            ReadConnection::Postgres(pool, metrics) => {
+                let _operation = metrics.operations.enter();
+                pool.execute_unprepared(sql).await
+            }
         }
     }
 
     async fn query_one_raw(&self, statement: Statement) -> Result<Option<QueryResult>, DbErr> {
         match self {
             ReadConnection::Sqlite(readers) => readers.query_one_raw(statement).await,
-            ReadConnection::Postgres(pool) => pool.query_one_raw(statement).await,
+            ReadConnection::Postgres(pool, metrics) => {
+                let _operation = metrics.operations.enter();
+                pool.query_one_raw(statement).await
+            }
         }
     }
 
     async fn query_all_raw(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
         match self {
             ReadConnection::Sqlite(readers) => readers.query_all_raw(statement).await,
-            ReadConnection::Postgres(pool) => pool.query_all_raw(statement).await,
+            ReadConnection::Postgres(pool, metrics) => {
+                let _operation = metrics.operations.enter();
+                pool.query_all_raw(statement).await
+            }
         }
     }
 }
@@ -352,7 +401,10 @@ impl FetchRows for ReadConnection {
     async fn fetch_rows<R: FromRow + Send + 'static>(&self, query: Statement) -> Result<Vec<R>, DbErr> {
         match self {
             ReadConnection::Sqlite(readers) => readers.fetch(query).await,
-            ReadConnection::Postgres(pool) => decode_all(&pool.query_all_raw(query).await?),
+            ReadConnection::Postgres(pool, metrics) => {
+                let _operation = metrics.operations.enter();
+                decode_all(&pool.query_all_raw(query).await?)
+            }
         }
     }
 }

@@ -5,6 +5,7 @@
 //! - Redirects are not followed, because their target could be private.
 //! - Time and response size are limited.
 pub mod address;
+mod calls;
 mod resolver;
 mod target;
 
@@ -26,6 +27,7 @@ use rustls::{ClientConfig, RootCertStore};
 
 use resolver::{LookupError, PublicResolver};
 
+pub use calls::{CallKind, CallMetrics};
 pub use resolver::{LookupFn, Resolver};
 pub use target::RequestUrl;
 
@@ -119,6 +121,7 @@ pub struct HttpClient {
     pub resolver: Resolver,
     pub timeouts: Timeouts,
     pub tls: Arc<ClientConfig>,
+    pub calls: Arc<CallMetrics>,
 }
 
 /// The shared TLS configuration, because the root certificates take memory.
@@ -137,13 +140,14 @@ pub fn tls(roots: RootCertStore) -> Result<ClientConfig, rustls::Error> {
 }
 
 impl HttpClient {
-    pub fn new(private: bool) -> Result<Self, rustls::Error> {
+    pub fn new(private: bool, kind: CallKind) -> Result<Self, rustls::Error> {
         let tls = TLS.clone()?;
         Ok(HttpClient {
             allow_private: private,
             resolver: Resolver::System,
             timeouts: Timeouts::default(),
             tls,
+            calls: Arc::new(CallMetrics::new(kind)),
         })
     }
 
@@ -159,7 +163,17 @@ impl HttpClient {
         headers: &[Header<'_>],
         body: Bytes,
     ) -> Result<HttpResponse, ClientError> {
-        let (headers, body) = (header_map(headers)?, Some(body));
+        self.post_with(url, header_map(headers)?, body).await
+    }
+
+    /// Sends a POST request with these headers. A response that is too large is truncated.
+    pub async fn post_with(
+        &self,
+        url: &str,
+        headers: HeaderMap,
+        body: Bytes,
+    ) -> Result<HttpResponse, ClientError> {
+        let body = Some(body);
         self.send(url, OutgoingRequest { method: Method::POST, headers, body, truncate: true }).await
     }
 
@@ -194,7 +208,23 @@ impl HttpClient {
     }
 
     async fn send(&self, url: &str, outgoing: OutgoingRequest) -> Result<HttpResponse, ClientError> {
-        let target = self.target(url)?;
+        let span = self.calls.begin_span(&outgoing.method);
+        let outgoing = self.calls.add_trace_headers(outgoing, span.as_ref());
+        let target = self.target(url);
+        let host = target.as_ref().map(|target| target.host.clone()).unwrap_or_default();
+        let result = match target {
+            Ok(target) => self.exchange(target, outgoing).await,
+            Err(error) => Err(error),
+        };
+        self.calls.record(&result, &host, span);
+        result
+    }
+
+    async fn exchange(
+        &self,
+        target: RequestUrl,
+        outgoing: OutgoingRequest,
+    ) -> Result<HttpResponse, ClientError> {
         let truncate = outgoing.truncate;
         let response = self.build_request(&target, outgoing)?.send().await;
         let response = response.map_err(|error| self.error(&target.host, &error))?;

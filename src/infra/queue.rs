@@ -5,6 +5,7 @@
 //! the worker dies, the lease expires and another worker claims the job. Everything that a handler does before
 //! that transaction must therefore be idempotent.
 mod claimed;
+mod depth;
 
 pub use entity::job::Queue;
 use entity::job::{self, JobState};
@@ -21,6 +22,7 @@ use super::{
 };
 
 pub use claimed::{ClaimedJob, JobError, Retry};
+pub use depth::{KindDepth, QueueDepth};
 
 /// A job to enqueue.
 #[derive(Debug, Clone)]

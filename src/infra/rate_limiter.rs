@@ -8,6 +8,8 @@ use std::{
 
 use parking_lot::Mutex;
 
+use super::metrics::Counter;
+
 /// A rate limit: `quota` requests per `window_seconds` on average, and bursts of `burst`.
 #[derive(Debug, Clone, Copy)]
 pub struct Policy {
@@ -54,11 +56,23 @@ pub enum RateLimiter {
 }
 
 impl RateLimiter {
-    pub fn in_memory() -> Self {
+    /// Creates a rate limiter that counts the rejections by these policies.
+    pub fn in_memory(policies: &[&Policy]) -> Self {
         RateLimiter::Memory(Box::new(Memory {
+            rejections: policies.iter().map(|policy| (policy.name, Counter::new())).collect(),
             shards: std::array::from_fn(|_| Mutex::default()),
             hashers: [RandomState::new(), RandomState::new()],
         }))
+    }
+
+    /// Returns the number of rejected requests by policy; empty if rate limits are off.
+    pub fn rejections(&self) -> Vec<(&'static str, u64)> {
+        match self {
+            RateLimiter::Off => Vec::new(),
+            RateLimiter::Memory(memory) => {
+                memory.rejections.iter().map(|(policy, count)| (*policy, count.get())).collect()
+            }
+        }
     }
 
     pub fn is_off(&self) -> bool {
@@ -95,6 +109,7 @@ const MAX_KEYS: usize = 8192;
 pub struct Memory {
     shards: [Mutex<HashMap<u128, i64>>; 16],
     hashers: [RandomState; 2],
+    rejections: Box<[(&'static str, Counter)]>,
 }
 
 impl Memory {
@@ -119,6 +134,12 @@ impl Memory {
             }
             shard.insert(hash, next);
         }
+        if consume
+            && !allowed
+            && let Some((_, rejections)) = self.rejections.iter().find(|(name, _)| *name == policy.name)
+        {
+            rejections.increment();
+        }
         let debt = next - now;
         let seconds = |micros: i64| micros.max(0).unsigned_abs().div_ceil(1_000_000);
         Decision {
@@ -138,7 +159,7 @@ mod tests {
 
     #[test]
     fn allows_the_quota_and_one_burst_per_minute() {
-        let limiter = RateLimiter::in_memory();
+        let limiter = RateLimiter::in_memory(&[&POLICY]);
         let allowed =
             (0..60_000).step_by(10).filter(|now| limiter.try_acquire(&POLICY, "a", *now).allowed).count();
         assert_eq!(allowed, 69);
@@ -146,11 +167,13 @@ mod tests {
 
     #[test]
     fn separates_keys_and_policies_and_reports_the_delay() {
-        let limiter = RateLimiter::in_memory();
+        let limiter = RateLimiter::in_memory(&[&POLICY]);
         for remaining in (0..10).rev() {
             assert_eq!(limiter.try_acquire(&POLICY, "a", 0).remaining, remaining);
         }
         let rejected = limiter.try_acquire(&POLICY, "a", 0);
+        limiter.peek(&POLICY, "a", 0);
+        assert_eq!(limiter.rejections(), [("test", 1)]);
         assert_eq!((rejected.allowed, rejected.retry_after_seconds, rejected.reset_seconds), (false, 1, 10));
         assert!(limiter.try_acquire(&POLICY, "b", 0).allowed);
         assert!(limiter.try_acquire(&Policy { name: "other", ..POLICY }, "a", 0).allowed);
@@ -159,7 +182,7 @@ mod tests {
 
     #[test]
     fn limits_memory() {
-        let RateLimiter::Memory(memory) = RateLimiter::in_memory() else { return };
+        let RateLimiter::Memory(memory) = RateLimiter::in_memory(&[&POLICY]) else { return };
         for key in 0..400_000 {
             memory.check(&POLICY, key, 0, true);
         }

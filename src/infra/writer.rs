@@ -10,7 +10,13 @@
 //! While a commit waits for the disk, the next units arrive, and all of them run in the next transaction.
 //!
 //! The queue is bounded. When it is full, callers wait (backpressure).
-use std::{collections::BTreeSet, future::Future, panic::AssertUnwindSafe, time::Duration};
+use std::{
+    collections::BTreeSet,
+    future::Future,
+    panic::AssertUnwindSafe,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use futures_util::{FutureExt, future::BoxFuture};
 use sea_orm::DbErr;
@@ -23,6 +29,7 @@ use tracing::{Instrument, Span};
 use super::{
     audit_log::Origin,
     db_error::custom_error,
+    db_metrics::DbMetrics,
     notify::{ChangeNotifier, Changes},
     pending::Pending,
     sqlite::{Access, BEGIN, Database, SharedConnection},
@@ -59,6 +66,7 @@ enum Message {
 pub struct Writer {
     queue: mpsc::Sender<Message>,
     max_duration: Duration,
+    metrics: Arc<DbMetrics>,
 }
 
 impl Writer {
@@ -71,12 +79,23 @@ impl Writer {
         let connection = SharedConnection::new(database.connect(Access::ReadWrite)?);
         let (queue, receiver) = mpsc::channel(1024);
         let runtime = Handle::current();
-        let thread = WriterThread { database, connection, queue: receiver, notifier };
+        let metrics = Arc::<DbMetrics>::default();
+        let thread =
+            WriterThread { database, connection, queue: receiver, notifier, metrics: metrics.clone() };
         std::thread::Builder::new()
             .name("sqlite-writer".to_owned())
             .spawn(move || runtime.block_on(thread.run()))
             .map_err(|error| custom_error(&format!("cannot start the writer thread: {error}")))?;
-        Ok(Writer { queue, max_duration })
+        Ok(Writer { queue, max_duration, metrics })
+    }
+
+    pub fn metrics(&self) -> &Arc<DbMetrics> {
+        &self.metrics
+    }
+
+    /// Returns the number of units of work that wait.
+    pub fn queue_length(&self) -> usize {
+        self.queue.max_capacity() - self.queue.capacity()
     }
 
     /// Queues a unit of work and returns its result after the commit.
@@ -131,6 +150,7 @@ struct WriterThread {
     connection: SharedConnection,
     queue: mpsc::Receiver<Message>,
     notifier: ChangeNotifier,
+    metrics: Arc<DbMetrics>,
 }
 
 /// The units of work of one transaction.
@@ -233,7 +253,11 @@ impl WriterThread {
         }
         let open = OpenTransaction::Sqlite(self.connection.clone());
         *changes = std::mem::take(&mut batch.pending).write(&open).await?;
-        control("COMMIT")
+        let start = Instant::now();
+        let committed = control("COMMIT");
+        self.metrics.commits.observe_duration(start.elapsed());
+        self.metrics.groups.observe(batch.taken as u64);
+        committed
     }
 
     /// Ends the transaction of a failed batch. If that fails, replaces the connection.

@@ -4,7 +4,12 @@
 mod format;
 mod writer;
 
-use std::{fmt, net::IpAddr, str::FromStr, time::Instant};
+use std::{
+    fmt,
+    net::IpAddr,
+    str::FromStr,
+    time::{Duration, Instant},
+};
 
 use poem::http::{Method, StatusCode};
 use tracing::Level;
@@ -15,7 +20,13 @@ pub use self::{
     format::LogFormat,
     writer::{LineWriter, StderrWriter},
 };
-use super::{dispatch::RequestInfo, failure::Failure, request_head::Rejection, request_id::RequestId};
+use super::{
+    dispatch::RequestInfo,
+    failure::Failure,
+    request_head::Rejection,
+    request_id::RequestId,
+    request_metrics::{InFlight, RequestMetrics},
+};
 use crate::domain::network::network;
 
 /// The part of client addresses that the access log contains.
@@ -98,6 +109,11 @@ impl AccessLog {
         AccessLog::new(None, LogFormat::Text, Level::ERROR, ClientAddressLog::Off)
     }
 
+    /// Returns the number of lines that were dropped.
+    pub fn dropped_lines(&self) -> u64 {
+        self.writer.as_ref().map_or(0, |writer| writer.dropped_lines())
+    }
+
     /// Returns the text of a client address, as far as it may be stored.
     pub fn shown_address(&self, address: Option<IpAddr>) -> Option<String> {
         self.client_address.select(address).map(|address| address.to_string())
@@ -119,9 +135,9 @@ impl AccessLog {
     }
 
     /// Writes the line of a request that was rejected before dispatch, or whose response was discarded.
-    pub fn rejected(&self, line: &RequestLine, rejection: &Rejection) {
+    pub fn rejected(&self, request: &LoggedRequest<'_>, rejection: &Rejection) {
         self.write(
-            &line.request(),
+            request,
             &Line {
                 status: Some(rejection.code.status()),
                 code: Some(rejection.code.as_str()),
@@ -149,7 +165,8 @@ pub struct LoggedRequest<'a> {
     /// The path; `-` if the head is invalid.
     pub path: &'a str,
     pub client: Option<IpAddr>,
-    pub start: Instant,
+    /// The time until the response.
+    pub elapsed: Duration,
 }
 
 /// The owned facts about a request that every line contains.
@@ -173,29 +190,32 @@ impl RequestLine {
         RequestLine { id, method: None, path: "-".to_owned(), client, start }
     }
 
-    fn request(&self) -> LoggedRequest<'_> {
+    pub fn request(&self) -> LoggedRequest<'_> {
         let RequestLine { id, method, path, client, start } = self;
-        LoggedRequest { id, method: method.as_ref(), path, client: *client, start: *start }
+        LoggedRequest { id, method: method.as_ref(), path, client: *client, elapsed: start.elapsed() }
     }
 }
 
-/// A dispatched request. Dropped without a response, it writes the line of a cancelled request.
+/// A dispatched request, which is logged and counted. Dropped without a response, it is a cancelled request.
 pub struct PendingRequest<'a> {
     log: &'a AccessLog,
+    in_flight: InFlight<'a>,
     line: RequestLine,
     logged: bool,
 }
 
 impl<'a> PendingRequest<'a> {
-    pub fn new(log: &'a AccessLog, line: RequestLine) -> Self {
-        PendingRequest { log, line, logged: false }
+    pub fn new(log: &'a AccessLog, metrics: &'a RequestMetrics, line: RequestLine) -> Self {
+        PendingRequest { log, in_flight: metrics.begin(), line, logged: false }
     }
 
     /// Writes the line of the response. The level is `error` for a 500 and `warn` for other 5xx.
     pub fn completed(mut self, info: &RequestInfo, status: StatusCode, failure: Option<&Failure>) {
         self.logged = true;
+        let request = self.line.request();
+        self.in_flight.metrics.handled(info.number, status, request.elapsed);
         self.log.write(
-            &self.line.request(),
+            &request,
             &Line {
                 operation: Some(info.operation.unwrap_or("-")),
                 caller: Some(info.caller),
@@ -216,6 +236,7 @@ impl<'a> PendingRequest<'a> {
 impl Drop for PendingRequest<'_> {
     fn drop(&mut self) {
         if !self.logged {
+            self.in_flight.metrics.cancelled.increment();
             let line = Line::new("cancelled: the client disconnected or the handler timed out");
             self.log.write(&self.line.request(), &line);
         }
@@ -224,7 +245,7 @@ impl Drop for PendingRequest<'_> {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::{Arc, Mutex};
+    use std::sync::{Arc, LazyLock, Mutex};
 
     use super::*;
     use crate::http::problem_code::ProblemCode;
@@ -242,7 +263,8 @@ mod tests {
     fn pending<'a>(log: &'a AccessLog, path: &str) -> PendingRequest<'a> {
         let id = RequestId::from_text("one").unwrap();
         let client = "203.0.113.77".parse().ok();
-        PendingRequest::new(log, RequestLine::new(id, Method::GET, path.to_owned(), client))
+        static METRICS: LazyLock<RequestMetrics> = LazyLock::new(|| RequestMetrics::new(&[]));
+        PendingRequest::new(log, &METRICS, RequestLine::new(id, Method::GET, path.to_owned(), client))
     }
 
     #[test]
@@ -251,7 +273,7 @@ mod tests {
         pending(&log, "/livez").completed(&RequestInfo::default(), StatusCode::OK, None);
         drop(pending(&log, "/livez"));
         log.rejected(
-            &RequestLine::unparsed(None),
+            &RequestLine::unparsed(None).request(),
             &Rejection::new(ProblemCode::UriTooLong, "request target: too long"),
         );
         let lines = lines.lock().unwrap();

@@ -15,6 +15,7 @@ use poem::{
 use super::{
     compression::{CompressedVariants, set_encoding, strip_tag_suffixes},
     content_encoding::{self, Encoding},
+    metrics_page,
 };
 use crate::http::{
     cache_control::add_vary,
@@ -80,9 +81,10 @@ fn problem_path(code: ProblemCode) -> String {
     format!("/problems/{}", code.as_str())
 }
 
-/// Returns the paths of the API documentation.
+/// Returns the paths of the pages that are not operations.
 pub fn paths() -> Vec<String> {
-    let pages = PAGES.iter().map(|(path, ..)| (*path).to_owned()).chain([SWAGGER_FOLDER.to_owned()]);
+    let others = [SWAGGER_FOLDER.to_owned(), metrics_page::PATH.to_owned()];
+    let pages = PAGES.iter().map(|(path, ..)| (*path).to_owned()).chain(others);
     pages.chain(ProblemCode::ALL.iter().map(|code| problem_path(*code))).collect()
 }
 

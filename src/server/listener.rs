@@ -39,6 +39,7 @@ use super::{
     limits::Limits,
     request_head::Rejection,
     request_id::RequestId,
+    request_metrics::ConnectionMetrics,
     socket::{Socket, SocketWriter},
     timeouts::{Exchange, Expired},
 };
@@ -65,6 +66,11 @@ pub trait Handler: Send + Sync + 'static {
     fn client_ip(&self, peer: IpAddr, headers: &HeaderMap) -> Option<IpAddr> {
         let _ = headers;
         Some(peer)
+    }
+
+    /// Returns the metrics of the connections, if the handler has some.
+    fn connections(&self) -> Option<&ConnectionMetrics> {
+        None
     }
 
     /// Logs a request that the server rejects without the handler, or whose response it discards.
@@ -134,11 +140,16 @@ pub async fn serve<H: Handler>(
     tokio::pin!(stopping);
     loop {
         let (slot, permit, stream, peer) = tokio::select! {
-            accepted = accept(&listener, &connections, &client_limits, accept_retry) => accepted?,
+            accepted = accept(&listener, &connections, &client_limits, accept_retry, server.handler.connections()) => accepted?,
             () = &mut stopping => break,
         };
         let (server, ending) = (server.clone(), ending.clone());
         tokio::spawn(async move {
+            let metrics = server.handler.connections();
+            if let Some(metrics) = metrics {
+                metrics.accepted.increment();
+            }
+            let _open = metrics.map(|metrics| metrics.open.enter());
             server.drive((stream, peer), permit, ending).await;
             drop(slot);
         });
@@ -157,11 +168,15 @@ async fn accept(
     connections: &Arc<Semaphore>,
     client_limits: &Arc<ClientLimits>,
     retry: Duration,
+    metrics: Option<&ConnectionMetrics>,
 ) -> io::Result<(OwnedSemaphorePermit, Arc<Permit>, TcpStream, SocketAddr)> {
     loop {
         match listener.accept().await {
             Ok((stream, peer)) => {
-                let Some(permit) = client_limits.connect(peer.ip()) else { continue };
+                let Some(permit) = client_limits.connect(peer.ip()) else {
+                    metrics.inspect(|metrics| metrics.rejected.increment());
+                    continue;
+                };
                 let slot = acquire_slot(connections, client_limits, &permit, retry).await?;
                 return Ok((slot, permit, stream, peer));
             }

@@ -13,11 +13,14 @@ mod content_encoding;
 mod credential;
 mod dispatch;
 mod forwarded;
+mod metrics_page;
 mod rate_limit;
 mod redirect;
 pub mod request_body;
 mod request_head;
 mod request_id;
+mod request_metrics;
+mod request_trace;
 mod response_cache;
 mod response_headers;
 
@@ -47,15 +50,17 @@ pub use access_log::{AccessLog, ClientAddressLog, LineWriter, LogFormat, StderrW
 pub use client_address::{Block, ForwardedHeader, Proxies};
 pub use credential::{Authenticator, Credential};
 pub use dispatch::Dispatcher;
+pub use metrics_page::{MetricsAccess, MetricsPage};
 pub use operation::check_request;
 pub use rate_limit::RateLimits;
 pub use redirect::{Redirect, RedirectLookup};
+pub use request_metrics::RequestMetrics;
 pub use response_cache::ResponseCache;
 pub use response_headers::Cors;
 
 use crate::{
     http::{extract::Client, operation::RateLimitClass, problem::Problem, problem_code::ProblemCode},
-    infra::{audit_log::Origin, clock::Clock},
+    infra::{audit_log::Origin, clock::Clock, traces::Tracer},
 };
 use access_log::{PendingRequest, RequestLine};
 use cache_hit::CacheRequest;
@@ -64,6 +69,8 @@ use dispatch::RequestInfo;
 use failure::Failure;
 use request_head::Rejection;
 use request_id::{REQUEST_ID, RequestId};
+use request_metrics::ConnectionMetrics;
+use request_trace::{Outcome, end_span};
 use response_cache::Slot;
 
 /// The request pipeline between the connection and the handlers.
@@ -74,6 +81,10 @@ pub struct HttpService {
     pub rate_limits: RateLimits,
     pub proxies: Proxies,
     pub access_log: AccessLog,
+    pub metrics: RequestMetrics,
+    pub metrics_page: MetricsPage,
+    /// `None` if traces are off.
+    pub tracer: Option<Tracer>,
     pub clock: Clock,
 }
 
@@ -96,7 +107,7 @@ impl HttpService {
             (request.method().clone(), request.uri().clone(), request.headers().clone());
         let client_address = self.proxies.client_address(peer, &request_headers);
         let line = RequestLine::new(id, method.clone(), uri.path().to_owned(), client_address.ip);
-        let pending = PendingRequest::new(&self.access_log, line);
+        let pending = PendingRequest::new(&self.access_log, &self.metrics, line);
         let mut info = RequestInfo::default();
         let slot = match self.hit_or_slot(&method, &uri, &request_headers, peer).await {
             Some(Ok(hit)) => {
@@ -114,11 +125,16 @@ impl HttpService {
             Some(Err(slot)) => Some(slot),
             None => None,
         };
+        let trace = self.begin_span(&method, uri.path(), &request_headers, client_address.ip, start);
         let response = match self.dispatcher.cors.preflight(&method, &request_headers) {
             Some(response) => Ok(response),
             None => {
                 let span = tracing::info_span!("request", id = id.as_str());
                 let origin = Origin::request(self.access_log.shown_address(client_address.ip), id.as_str());
+                let origin = match &trace {
+                    Some(trace) => origin.with_trace(trace.trace()),
+                    None => origin,
+                };
                 let route = self.route(request, peer, &client_address, &id, &mut info);
                 origin.scope(route).instrument(span).await
             }
@@ -131,6 +147,11 @@ impl HttpService {
         let finish = Finish { id: &id, client: client_address, rate_limit };
         self.finish_for_client(response.headers_mut(), &request_headers, &finish);
         pending.completed(&info, response.status(), failure.as_ref());
+        if let Some(trace) = trace {
+            let code = failure.map(|failure| failure.code.as_str());
+            let outcome = Outcome { route: info.route, status: response.status(), code };
+            end_span(trace, &method, &outcome);
+        }
         response
     }
 
@@ -144,6 +165,9 @@ impl HttpService {
     ) -> Result<Response, Problem> {
         let now = self.clock.now();
         let Some(found) = self.dispatcher.find(request.uri().path()) else {
+            if let Some(page) = self.respond_with_metrics(&request, peer).await {
+                return page;
+            }
             return self.respond_without_operation(&request, client_address, now, info);
         };
         let client = Client {
@@ -286,6 +310,12 @@ impl listener::Handler for HttpService {
     }
 
     fn log_rejected(&self, line: &RequestLine, rejection: &Rejection) {
-        self.access_log.rejected(line, rejection);
+        let request = line.request();
+        self.metrics.handled(None, rejection.code.status(), request.elapsed);
+        self.access_log.rejected(&request, rejection);
+    }
+
+    fn connections(&self) -> Option<&ConnectionMetrics> {
+        Some(&self.metrics.connections)
     }
 }

@@ -22,6 +22,8 @@ use crate::{
 /// An operation with its handler and its checks.
 pub struct CompiledOperation {
     pub declared: Operation,
+    /// Its number among all operations.
+    pub number: usize,
     pub endpoint: BoxEndpoint<'static, Response>,
     pub params: Lazy<Params>,
     pub body: Option<BodyRule>,
@@ -84,7 +86,7 @@ impl CompiledOperation {
     ///
     /// A description if a deprecation header is invalid.
     pub fn new(
-        declared: &Operation,
+        (number, declared): (usize, &Operation),
         endpoint: BoxEndpoint<'static, Response>,
         request_document: RequestDocument,
     ) -> Result<Self, String> {
@@ -96,6 +98,7 @@ impl CompiledOperation {
                 .unwrap_or_else(|error| invalid(&of_body, &error))
         };
         Ok(CompiledOperation {
+            number,
             endpoint,
             params: Lazy::new(Box::new(params)),
             body: declared

@@ -20,10 +20,21 @@ const WRITES: Policy = Policy { name: "writes", quota: 60, window_seconds: 60, b
 /// consume the limit of a provider.
 const WEBHOOKS: Policy = Policy { name: "webhooks", quota: 600, window_seconds: 60, burst: 200 };
 
+const ALL: [&Policy; 5] = [&ANONYMOUS, &AUTHENTICATED, &IMAGES, &WRITES, &WEBHOOKS];
+
 /// The rate limits of all callers.
-pub struct RateLimits(pub RateLimiter);
+pub struct RateLimits(RateLimiter);
 
 impl RateLimits {
+    pub fn new(is_enabled: bool) -> Self {
+        RateLimits(if is_enabled { RateLimiter::in_memory(&ALL) } else { RateLimiter::Off })
+    }
+
+    /// Returns the number of rejected requests by policy.
+    pub fn rejections(&self) -> Vec<(&'static str, u64)> {
+        self.0.rejections()
+    }
+
     /// Counts one request against the caller's limits.
     ///
     /// # Errors

@@ -14,8 +14,8 @@ use bytes::Bytes;
 use foldhash::quality::RandomState;
 use poem::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use quick_cache::{
-    Equivalent, Weighter,
-    sync::{Cache, DefaultLifecycle, PlaceholderGuard},
+    Equivalent, Lifecycle, Weighter,
+    sync::{Cache, PlaceholderGuard},
 };
 use tokio::time::timeout;
 use uuid::Uuid;
@@ -26,7 +26,10 @@ use crate::{
         auth::{Principal, RESTRICTED, Role},
         etag::{ETag, EntityTags},
     },
-    infra::collection_versions::{CollectionVersions, Dependencies},
+    infra::{
+        collection_versions::{CollectionVersions, Dependencies},
+        metrics::{Counter, Exposition},
+    },
 };
 
 /// Bytes of a stored body. A larger response is not stored.
@@ -206,7 +209,19 @@ impl Weighter<Key, Arc<CachedResponse>> for ByteWeight {
     }
 }
 
-type Entries = Cache<Key, Arc<CachedResponse>, ByteWeight, RandomState>;
+/// Counts the responses that are removed because the cache is full.
+#[derive(Clone, Default)]
+struct Evictions(Arc<Counter>);
+
+impl Lifecycle<Key, Arc<CachedResponse>> for Evictions {
+    type RequestState = ();
+
+    fn on_evict(&self, (): &mut (), _: Key, _: Arc<CachedResponse>) {
+        self.0.increment();
+    }
+}
+
+type Entries = Cache<Key, Arc<CachedResponse>, ByteWeight, RandomState, Evictions>;
 
 /// The stored responses of all cached operations, limited in bytes.
 pub struct ResponseCache {
@@ -215,28 +230,39 @@ pub struct ResponseCache {
     versions: CollectionVersions,
     /// Whether responses have `Cache-Status`.
     pub shows_status: bool,
+    evictions: Evictions,
+    /// Responses of cached operations that a handler created.
+    pub misses: Counter,
 }
 
 /// An empty entry. The request that holds it creates the response, and equal requests wait for it.
 pub struct Slot<'a> {
     key: Key,
-    guard: PlaceholderGuard<
-        'a,
-        Key,
-        Arc<CachedResponse>,
-        ByteWeight,
-        RandomState,
-        DefaultLifecycle<Key, Arc<CachedResponse>>,
-    >,
+    guard: PlaceholderGuard<'a, Key, Arc<CachedResponse>, ByteWeight, RandomState, Evictions>,
 }
 
 impl ResponseCache {
     /// Creates a cache of at most `bytes` bytes; 0 disables it.
     pub fn new(bytes: u64, versions: CollectionVersions, shows_status: bool) -> Self {
         let items = usize::try_from(bytes / 16_384).unwrap_or(usize::MAX);
+        let evictions = Evictions::default();
         let entries = (bytes > 0)
-            .then(|| Cache::with(items, bytes, ByteWeight, RandomState::default(), Default::default()));
-        ResponseCache { entries, versions, shows_status }
+            .then(|| Cache::with(items, bytes, ByteWeight, RandomState::default(), evictions.clone()));
+        ResponseCache { entries, versions, shows_status, evictions, misses: Counter::new() }
+    }
+
+    /// Writes the metrics of the cache. `hits` is the number of responses that the cache served.
+    pub fn write_metrics(&self, out: &mut Exposition, hits: u64) {
+        let help = "Responses from the response cache.";
+        out.counter("tenon_response_cache_hits_total", help, hits);
+        let help = "Responses of cached operations that a handler created.";
+        out.counter("tenon_response_cache_misses_total", help, self.misses.get());
+        let help = "Responses that were removed because the response cache was full.";
+        out.counter("tenon_response_cache_evictions_total", help, self.evictions.0.get());
+        let (bytes, entries) =
+            self.entries.as_ref().map_or((0, 0), |entries| (entries.weight(), entries.len()));
+        out.gauge("tenon_response_cache_bytes", "Size of the stored responses.", bytes);
+        out.gauge("tenon_response_cache_entries", "Stored responses.", entries);
     }
 
     pub fn is_enabled(&self) -> bool {

@@ -229,7 +229,7 @@ async fn a_transaction_that_sqlite_ends_does_not_affect_later_writes() {
 async fn postgres_notifies_other_processes_of_a_changed_collection() {
     let db = migrated().await;
     // SQLite has no notifications: other processes poll.
-    let ReadConnection::Postgres(pool) = db.read() else { return };
+    let ReadConnection::Postgres(pool, _) = db.read() else { return };
     let mut listener = PgListener::connect_with(pool.get_postgres_connection_pool()).await.unwrap();
     listener.listen("tenon_collections").await.unwrap();
     timeout(MAX_WAIT, db.write(async |tx: Tx| tx.touch("posts").await)).await.unwrap().unwrap();

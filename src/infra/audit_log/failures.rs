@@ -16,7 +16,7 @@ use crate::{
         audit::{AuditAction, AuthFailure},
         result_ext::ResultExt,
     },
-    infra::{clock::Clock, db::Db},
+    infra::{clock::Clock, db::Db, metrics::Counter},
 };
 
 /// Different failures that are recorded separately within a minute. It bounds the entries to 129 per minute and process,
@@ -39,6 +39,8 @@ pub struct AuthFailures {
     pub db: Db,
     pub clock: Clock,
     window: Arc<Mutex<Window>>,
+    /// The number of failures of each class since the start.
+    counts: Arc<[Counter; AuthFailure::ALL.len()]>,
 }
 
 /// The failures of the current minute.
@@ -74,15 +76,22 @@ type Due = (Option<Key>, Failures);
 
 impl AuthFailures {
     pub fn new(db: Db, clock: Clock) -> Self {
-        AuthFailures { db, clock, window: Arc::default() }
+        let counts = Arc::new(std::array::from_fn(|_| Counter::new()));
+        AuthFailures { db, clock, window: Arc::default(), counts }
     }
 
     /// Records a failure of the current request. `account` is the account if it is known, and `identity` what the client
     /// claims to be; it is not stored.
     pub async fn record(&self, class: AuthFailure, account: Option<Uuid>, identity: &str) {
+        self.counts[class as usize].increment();
         let (origin, now) = (Origin::current(), self.clock.now());
         let due = self.window.lock().add(class, account, identity, origin, now);
         self.write(due, now).await;
+    }
+
+    /// Returns the number of failures of each class since the start.
+    pub fn counts(&self) -> impl Iterator<Item = (&'static str, u64)> {
+        AuthFailure::ALL.iter().zip(self.counts.iter()).map(|(class, count)| (class.as_str(), count.get()))
     }
 
     /// Writes the repetitions that were counted in a minute that has ended; with `all`, also those of the current minute.

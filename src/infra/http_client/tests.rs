@@ -130,14 +130,14 @@ where
 fn client_resolving_to(addresses: &'static [&'static str]) -> HttpClient {
     let names =
         Resolver::Custom(Arc::new(|_| addresses.iter().map(|address| address.parse().unwrap()).collect()));
-    HttpClient { resolver: names, ..HttpClient::new(false).unwrap() }
+    HttpClient { resolver: names, ..HttpClient::new(false, CallKind::Rates).unwrap() }
 }
 
 #[tokio::test]
 async fn rejects_every_notation_of_a_private_address() {
     assert!(PRIVATE_NOTATIONS.len() >= 60);
     let (port, connections) = canary().await;
-    let outgoing = HttpClient::new(false).unwrap();
+    let outgoing = HttpClient::new(false, CallKind::Rates).unwrap();
     for notation in PRIVATE_NOTATIONS {
         let error = outgoing.get(&format!("https://{notation}:{port}/"), "*/*").await.unwrap_err();
         let before_connecting = matches!(
@@ -186,7 +186,11 @@ async fn resolves_a_name_once() {
         _ => vec!["127.0.0.1".parse().unwrap()],
     }));
     let patience = Timeouts { total: Duration::from_millis(300), ..Timeouts::default() };
-    let outgoing = HttpClient { resolver: names, timeouts: patience, ..HttpClient::new(false).unwrap() };
+    let outgoing = HttpClient {
+        resolver: names,
+        timeouts: patience,
+        ..HttpClient::new(false, CallKind::Rates).unwrap()
+    };
     let error = outgoing.get(&format!("https://source.test:{port}/"), "*/*").await.unwrap_err();
     assert!(matches!(error, ClientError::ConnectionFailed(..) | ClientError::TimedOut(..)), "{error}");
     assert_eq!((lookups.load(Ordering::SeqCst), connections.load(Ordering::SeqCst)), (1, 0));

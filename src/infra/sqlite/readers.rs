@@ -20,7 +20,7 @@ use sea_orm::{
 use tokio::{runtime::Handle, sync::Semaphore};
 
 use super::{Access, Connection, Database, blocking::run_blocking, error::is_interrupted};
-use crate::infra::rows::FromRow;
+use crate::infra::{db_metrics::PoolUse, metrics::Gauge, rows::FromRow};
 
 /// Maximum duration of a query on the calling thread.
 const INLINE_LIMIT: Duration = Duration::from_millis(1);
@@ -53,6 +53,8 @@ struct Inner {
     inline: Box<[Mutex<Option<InlineReader>>]>,
     idle: Mutex<IdleConnections>,
     permits: Arc<Semaphore>,
+    /// Queries that wait for a permit.
+    waiting: Gauge,
     max_query: Duration,
 }
 
@@ -81,7 +83,19 @@ impl Readers {
         };
         let inline = (0..cores).map(|_| open()).collect::<Result<_, DbErr>>()?;
         let permits = Arc::new(Semaphore::new(SLOW_QUERIES));
-        Ok(Readers(Arc::new(Inner { database, inline, idle: Mutex::default(), permits, max_query })))
+        let (idle, waiting) = (Mutex::default(), Gauge::default());
+        Ok(Readers(Arc::new(Inner { database, inline, idle, permits, waiting, max_query })))
+    }
+
+    /// Returns the use of the connections for queries on the calling thread, and of those for slow queries.
+    pub fn pools(&self) -> [PoolUse; 2] {
+        let locked = self.0.inline.iter().filter(|reader| reader.is_locked()).count();
+        let slow = SLOW_QUERIES.saturating_sub(self.0.permits.available_permits());
+        let waiting = usize::try_from(self.0.waiting.get()).unwrap_or_default();
+        [
+            PoolUse { pool: "inline", in_use: locked, max: self.0.inline.len(), waiting: 0 },
+            PoolUse { pool: "slow", in_use: slow, max: SLOW_QUERIES, waiting },
+        ]
     }
 
     async fn query(&self, statement: Statement, max_rows: usize) -> Result<Vec<ProxyRow>, DbErr> {
@@ -149,11 +163,13 @@ impl Readers {
         T: Send + 'static,
     {
         let acquire = tokio::time::timeout(ACQUIRE_TIMEOUT, self.0.permits.clone().acquire_owned());
+        let waiting = self.0.waiting.enter();
         let permit = match acquire.await {
             Ok(Ok(permit)) => permit,
             Ok(Err(_)) => return Err(DbErr::ConnectionAcquire(ConnAcquireErr::ConnectionClosed)),
             Err(_) => return Err(DbErr::ConnectionAcquire(ConnAcquireErr::Timeout)),
         };
+        drop(waiting);
         let readers = self.clone();
         run_blocking(move |mut cancellation| {
             let idle = readers.0.idle.lock().connections.pop();

@@ -49,6 +49,11 @@ impl Events {
         self.stopping.send_replace(true);
     }
 
+    /// Returns the number of open streams.
+    pub fn open_streams(&self) -> usize {
+        self.stream_limits.open_streams()
+    }
+
     /// Returns whether the credential of a stream is still valid.
     pub(super) async fn is_active(&self, viewer: Option<&Principal>) -> bool {
         match viewer {

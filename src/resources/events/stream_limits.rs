@@ -32,6 +32,11 @@ impl StreamLimits {
         self.open.lock()
     }
 
+    /// Returns the number of open streams.
+    pub fn open_streams(&self) -> usize {
+        self.open().all
+    }
+
     pub fn acquire(&self, caller: String) -> Option<StreamPermit> {
         let mut open = self.open();
         let count = open.callers.get(&caller).copied().unwrap_or_default();

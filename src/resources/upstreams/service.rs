@@ -20,7 +20,7 @@ const MAX_BODY: usize = 1 << 20;
 #[derive(Clone)]
 pub struct Upstreams {
     targets: Arc<[ConfiguredUpstream]>,
-    pub(super) http_client: HttpClient,
+    pub http_client: HttpClient,
 }
 
 impl Upstreams {

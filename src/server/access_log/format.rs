@@ -130,7 +130,7 @@ fn fields(
         }
     }
     out.name("micros")?;
-    write!(out.text, "{}", request.start.elapsed().as_micros())
+    write!(out.text, "{}", request.elapsed.as_micros())
 }
 
 struct Fields<'a> {

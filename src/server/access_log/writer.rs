@@ -9,10 +9,17 @@ use std::{
 
 use parking_lot::{Condvar, Mutex};
 
+use crate::infra::metrics::Counter;
+
 /// The destination of log lines.
 pub trait LineWriter: Send + Sync {
     /// Writes a line that ends with a line feed. Must not wait.
     fn write_line(&self, line: &[u8]);
+
+    /// Returns the number of lines that were dropped.
+    fn dropped_lines(&self) -> u64 {
+        0
+    }
 }
 
 impl<F: Fn(&[u8]) + Send + Sync> LineWriter for F {
@@ -41,6 +48,7 @@ struct Queue {
     lines: Mutex<Lines>,
     available: Condvar,
     written: Condvar,
+    dropped_total: Counter,
 }
 
 #[derive(Default)]
@@ -54,8 +62,12 @@ struct Lines {
 impl StderrWriter {
     /// Starts the thread.
     pub fn start() -> io::Result<Self> {
-        let queue =
-            Arc::new(Queue { lines: Mutex::default(), available: Condvar::new(), written: Condvar::new() });
+        let queue = Arc::new(Queue {
+            lines: Mutex::default(),
+            available: Condvar::new(),
+            written: Condvar::new(),
+            dropped_total: Counter::new(),
+        });
         let shared = queue.clone();
         thread::Builder::new().name("access-log".to_owned()).spawn(move || shared.run())?;
         Ok(StderrWriter(queue))
@@ -74,6 +86,7 @@ impl LineWriter for StderrWriter {
         let mut lines = self.0.lines.lock();
         if lines.bytes.len() + line.len() > CAPACITY {
             lines.dropped += 1;
+            self.0.dropped_total.increment();
             return;
         }
         let wakes = lines.bytes.is_empty() && !lines.writing;
@@ -82,6 +95,10 @@ impl LineWriter for StderrWriter {
         if wakes {
             self.0.available.notify_one();
         }
+    }
+
+    fn dropped_lines(&self) -> u64 {
+        self.0.dropped_total.get()
     }
 }
 

@@ -29,16 +29,16 @@ impl Dispatcher {
         mut endpoints: Endpoints,
         authenticator: Authenticator,
     ) -> Result<Self, String> {
-        let mut paths: BTreeMap<&str, Vec<&Operation>> = BTreeMap::new();
-        for operation in operations {
-            paths.entry(operation.path).or_default().push(operation);
+        let mut paths: BTreeMap<&str, Vec<(usize, &Operation)>> = BTreeMap::new();
+        for (number, operation) in operations.iter().enumerate() {
+            paths.entry(operation.path).or_default().push((number, operation));
         }
         let (mut router, mut path_items) = (Router::default(), Vec::new());
         for (template, operations) in paths {
             let mut methods = endpoints.remove(&poem_path(template)).unwrap_or_default();
-            let many_segments = operations[0].many_segments;
+            let many_segments = operations[0].1.many_segments;
             let mut compiled = BTreeMap::new();
-            for operation in operations {
+            for (number, operation) in operations {
                 let id = operation.id;
                 let endpoint =
                     methods.remove(&operation.method).ok_or_else(|| format!("{id} has no endpoint"))?;
@@ -49,7 +49,7 @@ impl Dispatcher {
                         "{id}: another operation of {template} differs in whether its last parameter has many segments"
                     ));
                 }
-                let operation = CompiledOperation::new(operation, endpoint, request_document);
+                let operation = CompiledOperation::new((number, operation), endpoint, request_document);
                 compiled.insert(*method, operation.map_err(|error| format!("{id}: {error}"))?);
             }
             if let Some(method) = methods.into_keys().next() {
@@ -63,6 +63,7 @@ impl Dispatcher {
             None => Ok(Dispatcher {
                 router,
                 path_items,
+                operation_ids: operations.iter().map(|operation| operation.id).collect(),
                 authenticator,
                 in_flight: InFlightKeys::default(),
                 require_if_match: false,

@@ -104,6 +104,11 @@ impl Sessions {
         Ok(sessions)
     }
 
+    /// Returns the number of password hashes that are being computed, and of those that wait.
+    pub fn passwords_load(&self) -> (usize, usize) {
+        self.passwords.load()
+    }
+
     /// Exchanges a refresh token for the next one. A token that was used before revokes its session.
     pub async fn refresh(&self, presented: &str, client: &Client) -> Result<Login> {
         let Some(presented) = RefreshToken::parse(presented) else {

@@ -7,7 +7,7 @@ use tokio::{
     task,
 };
 
-use crate::domain::secret::Secret;
+use crate::{domain::secret::Secret, infra::metrics::Gauge};
 
 const MEMORY_KIB: u32 = 19_456;
 const ITERATIONS: u32 = 2;
@@ -36,6 +36,7 @@ pub struct QueueFull;
 /// MiB of memory and about 20 ms of CPU time.
 #[derive(Clone)]
 pub struct Passwords {
+    core_count: usize,
     cores: Arc<Semaphore>,
     slots: Arc<Semaphore>,
 }
@@ -44,15 +45,27 @@ pub struct Passwords {
 #[derive(Clone)]
 pub struct HashSlot(#[expect(dead_code, reason = "holds the slot")] Arc<OwnedSemaphorePermit>);
 
+/// Returns the length of the queue, with the operations that run.
+fn slot_count(cores: usize) -> usize {
+    cores * (1 + WAITING_PER_CORE)
+}
+
 impl Default for Passwords {
     fn default() -> Self {
-        let cores = thread::available_parallelism().map_or(1, NonZero::get);
-        let slots = cores + cores * WAITING_PER_CORE;
-        Self { cores: Arc::new(Semaphore::new(cores)), slots: Arc::new(Semaphore::new(slots)) }
+        let core_count = thread::available_parallelism().map_or(1, NonZero::get);
+        let permits = |count| Arc::new(Semaphore::new(count));
+        Self { core_count, cores: permits(core_count), slots: permits(slot_count(core_count)) }
     }
 }
 
 impl Passwords {
+    /// Returns the number of operations that run, and of those that wait.
+    pub fn load(&self) -> (usize, usize) {
+        let running = self.core_count - self.cores.available_permits();
+        let reserved = slot_count(self.core_count) - self.slots.available_permits();
+        (running, reserved.saturating_sub(running))
+    }
+
     /// Reserves a place in the queue.
     ///
     /// # Errors

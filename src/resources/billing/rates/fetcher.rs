@@ -73,7 +73,7 @@ pub enum FetchError {
 #[derive(Clone)]
 pub struct RateFetcher {
     rates: Rates,
-    outgoing: HttpClient,
+    pub outgoing: HttpClient,
     source: Option<(RateSource, Lease)>,
     clock: Clock,
     /// The number of consecutive failures.

@@ -1,6 +1,7 @@
 //! Outgoing webhooks: endpoints and their deliveries. Delivery is at least once: a crash repeats an attempt.
 mod api;
 mod deliveries;
+mod delivery_metrics;
 mod dispatch;
 mod example;
 mod filter;
@@ -13,6 +14,7 @@ mod types;
 
 pub use api::{WebhookDeliveriesApi, WebhookEndpointsApi};
 pub use deliveries::PURGE_DELIVERIES_JOB;
+pub use delivery_metrics::DeliveryMetrics;
 pub use filter::EventFilter;
 pub use sealed_secrets::{inspect_webhook_secrets, reseal_webhook_secrets};
 pub use secret::signatures;

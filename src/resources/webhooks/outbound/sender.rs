@@ -128,7 +128,7 @@ impl WebhookEndpoints {
             .map_err(|error: Error| JobError::from(error))
     }
 
-    /// Sends a delivery if it is still pending, and records the result.
+    /// Sends a delivery if it is still pending, and counts and records the result.
     async fn attempt(&self, id: Uuid) -> Result<()> {
         let row = delivery::Entity::find_by_id(id).one(self.db.read()).await?;
         let Some(row) = row.filter(|row| row.state == DeliveryState::Pending) else { return Ok(()) };
@@ -139,7 +139,11 @@ impl WebhookEndpoints {
         let secrets = self.open_secrets(&target)?;
         let outcome = Outcome::of(self.send(target, secrets, &row).await, self.clock.now());
         let now = self.clock.now();
-        self.db.write(async move |tx: Tx| record_attempt(&tx, row, outcome, now).await).await
+        let state = self.db.write(async move |tx: Tx| record_attempt(&tx, row, outcome, now).await).await?;
+        if let Some(state) = state {
+            self.deliveries_sent.record(state);
+        }
+        Ok(())
     }
 
     /// Returns the secrets that sign a delivery; `None` if one of them is invalid.
@@ -257,16 +261,22 @@ fn next_attempt(attempts: i32, now: i64) -> Option<i64> {
     Some(now + jitter(Duration::from_millis(delay.unsigned_abs()), 0.2).as_millis() as i64)
 }
 
-/// Records the result of an attempt with the delivery and with its endpoint, which can become disabled.
-async fn record_attempt(tx: &Tx, sent: delivery::Model, outcome: Outcome, now: i64) -> Result<()> {
+/// Records the result of an attempt with the delivery and with its endpoint, which can become disabled. Returns the state
+/// of the delivery; `None` if the result is discarded.
+async fn record_attempt(
+    tx: &Tx,
+    sent: delivery::Model,
+    outcome: Outcome,
+    now: i64,
+) -> Result<Option<DeliveryState>> {
     let endpoint = match load_for_update(tx, sent.endpoint_id.into()).await {
-        Err(Error::NotFound(_)) => return Ok(()),
+        Err(Error::NotFound(_)) => return Ok(None),
         endpoint => endpoint?,
     };
     let current = delivery::Entity::find_by_id(sent.id).lock_exclusive().one(&**tx).await?;
     // The version differs if the delivery was canceled or replayed during the request. The result of the
     // attempt is then discarded.
-    let Some(current) = current.filter(|current| current.version == sent.version) else { return Ok(()) };
+    let Some(current) = current.filter(|current| current.version == sent.version) else { return Ok(None) };
     let (attempts, version) = (current.attempts + 1, current.version + 1);
     let gone = outcome.status == Some(410);
     let delivered = outcome.error.is_none();
@@ -290,7 +300,8 @@ async fn record_attempt(tx: &Tx, sent: delivery::Model, outcome: Outcome, now: i
     row.version = Set(version);
     row.updated_at = Set(now);
     row.update(&**tx).await?;
-    update_endpoint(tx, endpoint, delivered, gone, now).await
+    update_endpoint(tx, endpoint, delivered, gone, now).await?;
+    Ok(Some(state))
 }
 
 /// Updates the failure state of an endpoint, and disables it after a 410 or after 5 days of failures.

@@ -1,5 +1,7 @@
 //! Webhook endpoint service: rules and queries. Only this folder writes `webhook_endpoints` and
 //! `webhook_deliveries`.
+use std::sync::Arc;
+
 use entity::webhook_endpoint as endpoint;
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, ModelTrait, PaginatorTrait, QueryFilter,
@@ -9,6 +11,7 @@ use uuid::Uuid;
 
 use super::{
     deliveries,
+    delivery_metrics::DeliveryMetrics,
     dispatch::lock_position,
     filter::{parse, serialize},
     scopes::{check_filters, check_new_url},
@@ -51,7 +54,8 @@ pub struct WebhookEndpoints {
     pub(super) db: Db,
     pub(super) clock: Clock,
     pub(super) cursors: CursorKey,
-    pub(super) outgoing: HttpClient,
+    pub outgoing: HttpClient,
+    pub deliveries_sent: Arc<DeliveryMetrics>,
     pub(super) sealer: Sealer,
     /// The `source` attribute of CloudEvents.
     pub(super) source: String,
@@ -67,7 +71,7 @@ impl WebhookEndpoints {
         source: String,
     ) -> Self {
         let outgoing = HttpClient { timeouts: sender::TIMEOUTS, ..outgoing };
-        WebhookEndpoints { db, clock, cursors, sealer, outgoing, source }
+        WebhookEndpoints { db, clock, cursors, sealer, outgoing, deliveries_sent: Arc::default(), source }
     }
 
     pub async fn list(&self, query: &WebhookEndpointQuery) -> Result<Page<WebhookEndpoint>> {
