@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::{
     backup::Backups,
-    config::{Config, WebhooksConfig},
+    config::{Config, OtlpEndpoint, TelemetryConfig, WebhooksConfig},
     domain::audit::AuditAction,
     http::{
         cursor::CursorKey,
@@ -17,9 +17,10 @@ use crate::{
         clock::Clock,
         db::Db,
         geoip::GeoIp,
-        http_client::{CallKind, HttpClient},
+        http_client::{CallKind, CallMetrics, HttpClient},
         rate_limiter::RateLimiter,
         sealing::Sealer,
+        traces::{Collector, Tracer},
     },
     resources::{
         accounts, audit, billing, chat, content, events, health, jobs, redirects,
@@ -58,6 +59,9 @@ pub struct App {
     pub revenues: billing::revenues::Revenues,
     pub sessions: accounts::sessions::Sessions,
     pub tags: content::tags::Tags,
+    /// `None` without `otlp_endpoint`.
+    pub tracer: Option<Tracer>,
+    trace_calls: Option<Arc<CallMetrics>>,
     pub upstreams: upstreams::Upstreams,
     pub users: accounts::users::Users,
     pub webhook_endpoints: webhooks::outbound::WebhookEndpoints,
@@ -81,6 +85,10 @@ impl App {
             false => RateLimiter::Off,
         };
         let outgoing = |kind| http_client(config.server.allow_private_networks, kind);
+        let collector = collector(&config.telemetry)?;
+        let trace_calls = collector.as_ref().map(|collector| collector.client.calls.clone());
+        let ratio = config.telemetry.trace_sample_ratio.0;
+        let tracer = collector.map(|collector| Tracer::start(collector, ratio));
         let trash = content::trash::Trash::from_days(config.storage.trash_retention_days.0);
         let (db, clock, cursors, sealer) =
             (|| db.clone(), || clock.clone(), || cursors.clone(), || sealer.clone());
@@ -180,6 +188,8 @@ impl App {
             revenues,
             sessions,
             tags,
+            tracer,
+            trace_calls,
             db: db(),
             clock: clock(),
         })
@@ -206,6 +216,15 @@ pub async fn reseal(db: &Db, sealer: &Sealer) -> Result<usize> {
 fn redirect_hosts(config: &Config) -> redirects::RedirectHosts {
     let others = config.redirects.redirect_hosts.iter().map(|host| host.0.clone()).collect();
     redirects::RedirectHosts::new(config.public_url().unwrap_or_default(), others)
+}
+
+/// Returns the receiver of traces, if one is configured. Like an S3 service, it may be in a private network.
+fn collector(config: &TelemetryConfig) -> Result<Option<Collector>> {
+    let collector = |endpoint: &OtlpEndpoint| {
+        let client = http_client(true, CallKind::Traces)?;
+        Ok(Collector::new(client, &endpoint.0, config.otlp_headers.0.clone()))
+    };
+    config.otlp_endpoint.as_ref().map(collector).transpose()
 }
 
 /// Creates the HTTP client for outgoing requests. `private` allows private addresses and `http://`.

@@ -9,6 +9,7 @@ use crate::{
     infra::{
         metrics::Exposition,
         queue::{KindDepth, QueueDepth},
+        traces::Tracer,
     },
 };
 
@@ -32,19 +33,33 @@ impl App {
         out.gauge("tenon_password_hashes_running", "Password hashes that are being computed.", running);
         out.gauge("tenon_password_hashes_waiting", "Password hashes that wait for a core.", waiting);
         self.write_outgoing(out);
+        self.write_traces(out);
         let rejections = self.sessions.rate_limit_rejections();
         let samples = rejections.iter().map(|(policy, count)| ([("policy", *policy)], count));
         let help = "Sign-in attempts and password checks that exceeded a rate limit, by policy.";
         out.counters("tenon_auth_rate_limit_rejections_total", help, samples);
     }
 
+    /// Writes the number of spans. Without a tracer, there are none.
+    fn write_traces(&self, out: &mut Exposition) {
+        let Some(metrics) = self.tracer.as_ref().map(Tracer::metrics) else { return };
+        let samples = [
+            ([("result", "exported")], metrics.exported.get()),
+            ([("result", "dropped")], metrics.dropped.get()),
+            ([("result", "failed")], metrics.failed.get()),
+        ];
+        let help = "Spans by result: dropped because the queue was full, failed because of the collector.";
+        out.counters("tenon_trace_spans_total", help, samples);
+    }
+
     /// Writes the outgoing requests and the deliveries of webhooks.
     fn write_outgoing(&self, out: &mut Exposition) {
         let clients =
             [&self.rate_fetcher.outgoing, &self.upstreams.http_client, &self.webhook_endpoints.outgoing];
-        let samples = clients.iter().flat_map(|client| {
-            let kind = client.calls.kind.as_str();
-            client.calls.results().map(move |(result, count)| ([("kind", kind), ("result", result)], count))
+        let calls = clients.into_iter().map(|client| &client.calls).chain(&self.trace_calls);
+        let samples = calls.flat_map(|calls| {
+            let kind = calls.kind.as_str();
+            calls.results().map(move |(result, count)| ([("kind", kind), ("result", result)], count))
         });
         let help = "Outgoing HTTP requests, by purpose and result.";
         out.counters("tenon_outgoing_requests_total", help, samples);

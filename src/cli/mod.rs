@@ -33,6 +33,7 @@ use crate::{
         audit_log::Origin,
         clock::Clock,
         private_files::{self, Private},
+        traces::observe_statements,
     },
 };
 use errors::{database_message, message};
@@ -198,7 +199,12 @@ async fn app_on(url: &str, config: &Config) -> Result<App, String> {
     if let Some(file) = config.file_with_secrets() {
         private_files::restrict(file, Private::ProvidedFile)?;
     }
-    let db = connect::open(url, config.log.log_sql.observer()).await?;
+    let log = config.log.log_sql.observer();
+    let observer = match config.telemetry.otlp_endpoint {
+        Some(_) => Some(observe_statements(log)),
+        None => log,
+    };
+    let db = connect::open(url, observer).await?;
     db.migrate()
         .await
         .map_err(|error| format!("cannot migrate the database schema: {}", database_message(&error)))?;

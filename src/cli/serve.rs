@@ -101,6 +101,9 @@ impl Serve {
         let _ = stopped.send(true);
         let _ = audit.await;
         app.redirects.flush().await.ok_or_log("storing the hit counts of redirects");
+        if let Some(tracer) = &app.tracer {
+            tracer.flush().await;
+        }
         app.db.close().await.map_err(|error| database_message(&error))?;
         log.flush();
         Ok(ExitCode::SUCCESS)
@@ -173,6 +176,7 @@ pub fn build_server(app: &App, config: &Config) -> Result<HttpService, String> {
         access_log: AccessLog::disabled(),
         metrics,
         metrics_page: metrics_page(app, &config.telemetry),
+        tracer: app.tracer.clone(),
         clock: app.clock.clone(),
     })
 }

@@ -26,7 +26,7 @@ pub use sections::{
 };
 pub use types::{
     AuditDays, AuditOutput, BackupMedia, ByteCount, Certificates, CountryLocales, Days, FallbackRates, Limit,
-    PrintedLine, PrintedLines, WebhookId, WebhookSecrets,
+    OtlpEndpoint, PrintedLine, PrintedLines, WebhookId, WebhookSecrets,
 };
 pub use unknown::unknown_env_vars;
 pub use upstreams::ConfiguredUpstream;

@@ -8,7 +8,8 @@ use super::{
     types::{
         AuditDays, AuditOutput, BackupMedia, BucketName, BucketPath, ByteCount, Certificates, CountryLocales,
         DatabaseUrl, Days, FallbackRates, HeaderTitle, Host, Interval, Limit, MetricsToken, Origin,
-        PrintedLine, PrintedLines, PublicUrl, RatesUrl, S3Endpoint, TimeoutScale, WebhookId, WebhookSecrets,
+        OtlpEndpoint, OtlpHeaders, PrintedLine, PrintedLines, PublicUrl, RatesUrl, S3Endpoint, SampleRatio,
+        TimeoutScale, WebhookId, WebhookSecrets,
     },
     upstreams::ConfiguredUpstreams,
 };
@@ -69,6 +70,12 @@ section! {
         metrics: MetricsAccess = "loopback";
         /// Bearer token that `/metrics` requires from all clients, at least 16 characters.
         metrics_token: Option<MetricsToken> [Secret, NonEmpty];
+        /// Base URL of an OTLP collector for traces, such as `http://127.0.0.1:4318`; not set means no traces.
+        otlp_endpoint: Option<OtlpEndpoint>;
+        /// Headers of the requests to the collector, by name.
+        otlp_headers: OtlpHeaders [Secret] = Table::new();
+        /// Part of the traces that are recorded, 0 to 1.
+        trace_sample_ratio: SampleRatio = 1;
     }
 }
 

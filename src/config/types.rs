@@ -1,7 +1,7 @@
 //! The types of settings that have rules of their own.
 use std::{fs, path::PathBuf, time::Duration};
 
-use poem::http::{HeaderName, Uri, uri::Authority};
+use poem::http::{HeaderMap, HeaderName, HeaderValue, Uri, uri::Authority};
 use rust_decimal::Decimal;
 use rustls::pki_types::{CertificateDer, pem::PemObject};
 use toml::{Table, Value};
@@ -31,6 +31,18 @@ pub enum BackupMedia {
 /// The bearer token of `/metrics`.
 #[derive(Debug, Clone)]
 pub struct MetricsToken(pub Secret<String>);
+
+/// The base URL of a collector of traces, without a query.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OtlpEndpoint(pub String);
+
+/// The headers of the requests to the collector. Their values may be credentials.
+#[derive(Debug, Clone, Default)]
+pub struct OtlpHeaders(pub HeaderMap);
+
+/// A part of a whole: 0 to 1.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct SampleRatio(pub f64);
 
 /// A number of days within a year: 0 to 366.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -138,6 +150,16 @@ rules! {
     Block: String => |text| text.parse();
     ForwardedHeader: String => |text| text.parse();
     ClientAddressLog: String => |text| text.parse();
+    OtlpEndpoint: String => |url| match RequestUrl::parse(&url) {
+        Ok(_) if !url.contains('?') => Ok(OtlpEndpoint(url)),
+        Ok(_) => Err("must be a URL without a query, such as http://127.0.0.1:4318".to_owned()),
+        Err(error) => Err(format!("must be a valid URL such as http://127.0.0.1:4318: {error}")),
+    };
+    OtlpHeaders: Table => otlp_headers;
+    SampleRatio: f64 => |ratio| match (0.0..=1.0).contains(&ratio) {
+        true => Ok(SampleRatio(ratio)),
+        false => Err(format!("must be 0 to 1, got {ratio}")),
+    };
     MetricsAccess: String => |text| text.parse();
     MetricsToken: String => |token| {
         match token.len() >= 16 && token.bytes().all(|byte| byte.is_ascii_graphic()) {
@@ -335,6 +357,19 @@ fn public_url(text: String) -> Result<PublicUrl, String> {
                       such as https://api.acme.test"
             .to_owned()),
     }
+}
+
+fn otlp_headers(table: Table) -> Result<OtlpHeaders, String> {
+    let header = |(name, value): (String, Value)| {
+        let name = HeaderName::from_bytes(name.as_bytes()).ok()?;
+        let mut value = HeaderValue::from_str(value.as_str()?).ok()?;
+        value.set_sensitive(true);
+        Some((name, value))
+    };
+    let headers: Option<HeaderMap> = table.into_iter().map(header).collect();
+    headers
+        .map(OtlpHeaders)
+        .ok_or_else(|| "must map names of headers to texts, such as authorization = \"Bearer …\"".to_owned())
 }
 
 /// Reads the entries of a table in their order.

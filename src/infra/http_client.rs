@@ -163,7 +163,17 @@ impl HttpClient {
         headers: &[Header<'_>],
         body: Bytes,
     ) -> Result<HttpResponse, ClientError> {
-        let (headers, body) = (header_map(headers)?, Some(body));
+        self.post_with(url, header_map(headers)?, body).await
+    }
+
+    /// Sends a POST request with these headers. A response that is too large is truncated.
+    pub async fn post_with(
+        &self,
+        url: &str,
+        headers: HeaderMap,
+        body: Bytes,
+    ) -> Result<HttpResponse, ClientError> {
+        let body = Some(body);
         self.send(url, OutgoingRequest { method: Method::POST, headers, body, truncate: true }).await
     }
 
@@ -198,13 +208,23 @@ impl HttpClient {
     }
 
     async fn send(&self, url: &str, outgoing: OutgoingRequest) -> Result<HttpResponse, ClientError> {
-        let result = self.exchange(url, outgoing).await;
-        self.calls.record(&result);
+        let span = self.calls.begin_span(&outgoing.method);
+        let outgoing = self.calls.add_trace_headers(outgoing, span.as_ref());
+        let target = self.target(url);
+        let host = target.as_ref().map(|target| target.host.clone()).unwrap_or_default();
+        let result = match target {
+            Ok(target) => self.exchange(target, outgoing).await,
+            Err(error) => Err(error),
+        };
+        self.calls.record(&result, &host, span);
         result
     }
 
-    async fn exchange(&self, url: &str, outgoing: OutgoingRequest) -> Result<HttpResponse, ClientError> {
-        let target = self.target(url)?;
+    async fn exchange(
+        &self,
+        target: RequestUrl,
+        outgoing: OutgoingRequest,
+    ) -> Result<HttpResponse, ClientError> {
         let truncate = outgoing.truncate;
         let response = self.build_request(&target, outgoing)?.send().await;
         let response = response.map_err(|error| self.error(&target.host, &error))?;

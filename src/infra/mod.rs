@@ -27,6 +27,7 @@ pub mod rate_limiter;
 pub mod rows;
 pub mod sealing;
 mod sqlite;
+pub mod traces;
 mod transaction;
 pub mod work_folder;
 mod writer;

@@ -16,6 +16,7 @@ use super::{
     content_encoding::{Encoding, negotiate},
     credential::extract_credential,
     request_id::RequestId,
+    request_trace::{Outcome, end_span},
     response_cache::{Account, Cacheable, CachedResponse, Condition, KeyRef, MAX_BODY, Slot},
 };
 use crate::http::auth::{Principal, Via};
@@ -89,11 +90,15 @@ impl HttpService {
         if self.dispatcher.cache.shows_status {
             response_headers.insert(CACHE_STATUS, HIT);
         }
-        let elapsed = start.elapsed();
+        let (elapsed, client_ip) = (start.elapsed(), client.ip);
         self.metrics.hit(operation.number, status, elapsed);
         let logged = LoggedRequest { id, method: Some(method), path: uri.path(), client: client.ip, elapsed };
         self.finish_for_client(response_headers, headers, &Finish { id, client, rate_limit });
         self.access_log.hit(&logged, operation.declared.id, user, status);
+        if let Some(span) = self.begin_span(method, uri.path(), headers, client_ip, start) {
+            let outcome = Outcome { route: Some(operation.declared.path), status, code: None };
+            end_span(span, method, &outcome);
+        }
         Some(response)
     }
 
@@ -163,7 +168,7 @@ impl HttpService {
     ) -> Response {
         let cache = &self.dispatcher.cache;
         let sets_cookie = response.headers().contains_key(header::SET_COOKIE);
-        if cache.is_enabled() {
+        if cache.is_enabled() && response.status().as_u16() < 400 {
             cache.misses.increment();
         }
         let is_complete = cache.is_enabled() && response.status() == StatusCode::OK && !sets_cookie;

@@ -47,7 +47,10 @@ use crate::{
         router::{Match, Router},
         session_cookie,
     },
-    infra::audit_log::Origin,
+    infra::{
+        audit_log::Origin,
+        traces::{SpanKind, in_span},
+    },
     schema::{self, ErrorCode},
 };
 
@@ -73,6 +76,8 @@ pub struct RequestInfo {
     pub operation: Option<&'static str>,
     /// The number of the operation among all operations.
     pub number: Option<usize>,
+    /// The path template of the operation.
+    pub route: Option<&'static str>,
     pub caller: Option<Uuid>,
     pub rate_limited: bool,
     pub class: RateLimitClass,
@@ -87,6 +92,7 @@ impl RequestInfo {
     fn record(&mut self, operation: &CompiledOperation) {
         self.operation = Some(operation.declared.id);
         self.number = Some(operation.number);
+        self.route = Some(operation.declared.path);
         self.rate_limited = operation.declared.rate_limit.is_some();
         self.class = operation.declared.rate_limit.unwrap_or_default();
         self.deprecation_headers.clone_from(&operation.deprecation_headers);
@@ -247,7 +253,9 @@ impl Dispatcher {
         };
         let minimal = prefer::prefers_minimal(request.headers());
         request.extensions_mut().insert(Arc::new(checked));
-        let response = operation.endpoint.call(request).await.unwrap_or_else(|error| error.into_response());
+        let call = operation.endpoint.call(request);
+        let response = in_span(operation.declared.id, SpanKind::Internal, call).await;
+        let response = response.unwrap_or_else(|error| error.into_response());
         drop(in_flight);
         Ok(if minimal && operation.declared.is_update() && response.status() == StatusCode::OK {
             prefer::without_body(response)

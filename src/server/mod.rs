@@ -20,6 +20,7 @@ pub mod request_body;
 mod request_head;
 mod request_id;
 mod request_metrics;
+mod request_trace;
 mod response_cache;
 mod response_headers;
 
@@ -58,7 +59,7 @@ pub use response_headers::Cors;
 
 use crate::{
     http::{extract::Client, operation::RateLimitClass, problem::Problem, problem_code::ProblemCode},
-    infra::{audit_log::Origin, clock::Clock},
+    infra::{audit_log::Origin, clock::Clock, traces::Tracer},
 };
 use access_log::{PendingRequest, RequestLine};
 use cache_hit::CacheRequest;
@@ -68,6 +69,7 @@ use failure::Failure;
 use request_head::Rejection;
 use request_id::{REQUEST_ID, RequestId};
 use request_metrics::ConnectionMetrics;
+use request_trace::{Outcome, end_span};
 use response_cache::Slot;
 
 /// The request pipeline between the connection and the handlers.
@@ -80,6 +82,8 @@ pub struct HttpService {
     pub access_log: AccessLog,
     pub metrics: RequestMetrics,
     pub metrics_page: MetricsPage,
+    /// `None` if traces are off.
+    pub tracer: Option<Tracer>,
     pub clock: Clock,
 }
 
@@ -120,11 +124,16 @@ impl HttpService {
             Some(Err(slot)) => Some(slot),
             None => None,
         };
+        let trace = self.begin_span(&method, uri.path(), &request_headers, client_address.ip, start);
         let response = match self.dispatcher.cors.preflight(&method, &request_headers) {
             Some(response) => Ok(response),
             None => {
                 let span = tracing::info_span!("request", id = id.as_str());
                 let origin = Origin::request(self.access_log.shown_address(client_address.ip), id.as_str());
+                let origin = match &trace {
+                    Some(trace) => origin.with_trace(trace.trace()),
+                    None => origin,
+                };
                 let route = self.route(request, peer, &client_address, &id, &mut info);
                 origin.scope(route).instrument(span).await
             }
@@ -137,6 +146,11 @@ impl HttpService {
         let finish = Finish { id: &id, client: client_address, rate_limit };
         self.finish_for_client(response.headers_mut(), &request_headers, &finish);
         pending.completed(&info, response.status(), failure.as_ref());
+        if let Some(trace) = trace {
+            let code = failure.map(|failure| failure.code.as_str());
+            let outcome = Outcome { route: info.route, status: response.status(), code };
+            end_span(trace, &method, &outcome);
+        }
         response
     }
 

@@ -17,6 +17,7 @@ use crate::{
         audit_log::Origin,
         jitter::jitter,
         queue::{ClaimedJob, JobError, Queue, Retry},
+        traces::{Span, SpanKind},
     },
 };
 
@@ -132,9 +133,16 @@ async fn start_jobs(
     let started = claimed.len();
     for (job, permit) in claimed.into_iter().zip(permits) {
         let app = app.clone();
+        // The root of a trace: the request that enqueued the job is not stored.
+        let name = format!("job {}", job.kind);
+        let span = app.tracer.as_ref().map(|tracer| tracer.begin(None, name, SpanKind::Consumer));
         let origin = Origin::job(&job.kind);
+        let origin = match &span {
+            Some(span) => origin.with_trace(span.trace()),
+            None => origin,
+        };
         running.spawn(origin.scope(async move {
-            run_job(&app, &job, timings).await;
+            run_job(&app, &job, timings, span).await;
             drop(permit);
         }));
     }
@@ -151,7 +159,7 @@ async fn poll_delay(app: &App, queue: Queue, timings: WorkerTimings) -> Duration
 }
 
 /// Runs one job and records the result.
-async fn run_job(app: &App, job: &ClaimedJob, timings: WorkerTimings) {
+async fn run_job(app: &App, job: &ClaimedJob, timings: WorkerTimings, mut span: Option<Span>) {
     if job.attempts_exhausted {
         return release_failed(app, job, &JobError::permanent("the worker died in each attempt")).await;
     }
@@ -167,6 +175,9 @@ async fn run_job(app: &App, job: &ClaimedJob, timings: WorkerTimings) {
             return;
         }
     };
+    if let (Err(_), Some(span)) = (&result, &mut span) {
+        span.fail("job_failed");
+    }
     match result {
         Ok(()) => drop(job.mark_done(&app.db, app.clock.now()).await.ok_or_log("marking a job as done")),
         Err(error) => release_failed(app, job, &error).await,

@@ -55,6 +55,7 @@ mod secrets_at_rest;
 mod sessions;
 mod storage_faults;
 mod support;
+mod traces;
 mod trash;
 mod upstreams;
 mod visibility;

@@ -25,7 +25,7 @@ use tenon::{
     config::Config,
     domain::secret::Secret,
     http::auth::Role,
-    infra::{clock::Clock, db::Db, query_log::QueryObserver},
+    infra::{clock::Clock, db::Db, query_log::QueryObserver, traces::observe_statements},
     resources::accounts::users::Passwords,
     server::HttpService,
 };
@@ -103,6 +103,7 @@ async fn open_database(url: &str, statements: &Arc<Mutex<Vec<Statement>>>) -> Db
     let log = statements.clone();
     let observer: QueryObserver =
         Arc::new(move |info| log.lock().expect("not poisoned").push(info.statement.clone()));
+    let observer = observe_statements(Some(observer));
     let db = Db::open_observed(url, Some(observer)).await.expect("the database opens");
     db.migrate().await.expect("the schema is created");
     db

@@ -23,7 +23,12 @@ pub const HOUR: i64 = 3_600_000;
 
 /// Starts the service with workers, and creates an admin.
 pub async fn start_with_workers() -> (Api, Api, watch::Sender<bool>) {
-    let api = Api::with(&[("allow_private_networks", "on")]).await;
+    start_with_workers_and(&[("allow_private_networks", "on")]).await
+}
+
+/// Starts the service with these settings and with workers, and creates an admin.
+pub async fn start_with_workers_and(settings: &[(&'static str, &str)]) -> (Api, Api, watch::Sender<bool>) {
+    let api = Api::with(settings).await;
     let admin = api.sign_in(Role::Admin).await;
     let (stop, stopping) = watch::channel(false);
     tokio::spawn(worker::run_worker(api.app.clone(), WorkerTimings::scaled(0.02), stopping));

@@ -102,6 +102,11 @@ impl Receiver {
         self.responses.lock().expect("the lock is not poisoned").push_back(String::new());
     }
 
+    /// Returns the requests so far.
+    pub fn received(&self) -> Vec<Call> {
+        self.calls.lock().expect("the lock is not poisoned").clone()
+    }
+
     /// Waits for this number of requests and returns them; more requests are an error.
     pub async fn calls(&self, count: usize) -> Vec<Call> {
         for _ in 0..3_000 {

@@ -10,7 +10,10 @@ use entity::audit_entry::ActorKind;
 use tokio::task::futures::TaskLocalFuture;
 use uuid::Uuid;
 
-use crate::domain::principal::{Principal, Via};
+use crate::{
+    domain::principal::{Principal, Via},
+    infra::traces::Trace,
+};
 
 tokio::task_local! {
     static ORIGIN: Origin;
@@ -28,6 +31,8 @@ struct Source {
     address: Option<String>,
     request_id: Option<String>,
     caller: OnceLock<Actor>,
+    /// The current span.
+    trace: Option<Trace>,
 }
 
 /// The columns of an entry about its actor.
@@ -67,6 +72,22 @@ impl Origin {
     /// Runs a future with this origin.
     pub fn scope<F: Future>(self, future: F) -> TaskLocalFuture<Origin, F> {
         ORIGIN.scope(self, future)
+    }
+
+    /// Runs a function with this origin.
+    pub fn run<T>(self, function: impl FnOnce() -> T) -> T {
+        ORIGIN.sync_scope(self, function)
+    }
+
+    /// Returns this origin in a span.
+    pub fn with_trace(self, trace: Trace) -> Self {
+        let source = self.0.map_or_else(|| Source::new(ActorKind::System, None), Arc::unwrap_or_clone);
+        Origin::new(Source { trace: Some(trace), ..source })
+    }
+
+    /// Returns the current span.
+    pub fn trace(&self) -> Option<&Trace> {
+        self.0.as_ref()?.trace.as_ref()
     }
 
     /// Sets the caller of a request, after its authentication.
@@ -123,6 +144,6 @@ impl Origin {
 impl Source {
     fn new(kind: ActorKind, name: Option<&str>) -> Self {
         let (name, address, request_id) = (name.map(str::to_owned), None, None);
-        Source { kind, name, address, request_id, caller: OnceLock::new() }
+        Source { kind, name, address, request_id, caller: OnceLock::new(), trace: None }
     }
 }

@@ -1,6 +1,18 @@
-//! The metrics of outgoing requests.
-use super::{ClientError, HttpResponse};
-use crate::infra::metrics::Counter;
+//! The metrics and the spans of outgoing requests.
+use reqwest::{
+    Method,
+    header::{HeaderName, HeaderValue},
+};
+
+use super::{ClientError, HttpResponse, OutgoingRequest};
+use crate::infra::{
+    audit_log::Origin,
+    metrics::Counter,
+    traces::{Span, SpanKind},
+};
+
+const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
+const TRACESTATE: HeaderName = HeaderName::from_static("tracestate");
 
 /// The purpose of a client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -8,6 +20,8 @@ pub enum CallKind {
     /// The source of exchange rates.
     Rates,
     Upstream,
+    /// The collector of traces.
+    Traces,
     /// Webhook endpoints of other services.
     Webhook,
 }
@@ -17,6 +31,7 @@ impl CallKind {
         match self {
             CallKind::Rates => "rates",
             CallKind::Upstream => "upstream",
+            CallKind::Traces => "traces",
             CallKind::Webhook => "webhook",
         }
     }
@@ -36,7 +51,51 @@ impl CallMetrics {
         CallMetrics { kind, counts: [const { Counter::new() }; RESULTS.len()] }
     }
 
-    pub(super) fn record(&self, result: &Result<HttpResponse, ClientError>) {
+    /// Starts the span of a request, if the task has a current span.
+    pub(super) fn begin_span(&self, method: &Method) -> Option<Span> {
+        let name = if *method == Method::POST { "POST" } else { "GET" };
+        let mut span = Origin::current().trace()?.child(name, SpanKind::Client);
+        span.set("http.request.method", name);
+        span.set("tenon.purpose", self.kind.as_str());
+        Some(span)
+    }
+
+    /// Adds the headers with the current span. The source of exchange rates does not get them: it is another company.
+    pub(super) fn add_trace_headers(
+        &self,
+        mut outgoing: OutgoingRequest,
+        span: Option<&Span>,
+    ) -> OutgoingRequest {
+        let Some(span) = span.filter(|_| matches!(self.kind, CallKind::Upstream | CallKind::Webhook)) else {
+            return outgoing;
+        };
+        let context = span.context();
+        if let Ok(value) = HeaderValue::from_str(&context.to_string()) {
+            outgoing.headers.insert(TRACEPARENT, value);
+        }
+        if let Some(Ok(value)) = context.state.as_deref().map(HeaderValue::from_str) {
+            outgoing.headers.insert(TRACESTATE, value);
+        }
+        outgoing
+    }
+
+    /// Counts the result of a request and ends its span.
+    pub(super) fn record(&self, result: &Result<HttpResponse, ClientError>, host: &str, span: Option<Span>) {
+        let name = self.count(result);
+        let Some(mut span) = span.filter(Span::is_recorded) else { return };
+        span.set("server.address", host.to_owned());
+        match result {
+            Ok(response) => {
+                span.set("http.response.status_code", response.status);
+                if response.status >= 400 {
+                    span.fail(name);
+                }
+            }
+            Err(_) => span.fail(name),
+        }
+    }
+
+    fn count(&self, result: &Result<HttpResponse, ClientError>) -> &'static str {
         let name = match result {
             Ok(response) => match response.status {
                 ..300 => "2xx",
@@ -56,6 +115,7 @@ impl CallMetrics {
         if let Some(count) = RESULTS.iter().position(|result| *result == name) {
             self.counts[count].increment();
         }
+        name
     }
 
     /// Returns the number of requests by result.
