@@ -23,8 +23,7 @@ const TOKEN: &str = "0123456789abcdef";
 
 /// Returns the metrics as a client on the same machine reads them.
 async fn scrape(api: &Api) -> Metrics {
-    let client = Api { token: None, ..api.from("127.0.0.1") };
-    let response = client.get("/metrics").await.is(200);
+    let response = api.from("127.0.0.1").get("/metrics").await.is(200);
     assert_eq!(response.header("content-type"), "text/plain; version=0.0.4; charset=utf-8");
     assert_eq!(response.header("cache-control"), "no-store");
     parse(response.body.as_str().expect("text"))

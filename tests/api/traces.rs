@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use tenon::http::auth::Role;
 
 use crate::{
+    metrics_parser::parse,
     support::{Api, poll_until},
     webhook_endpoints,
     webhook_receiver::Receiver,
@@ -265,17 +266,17 @@ async fn a_job_is_the_root_of_a_trace_that_its_webhook_carries() {
 #[api_test]
 async fn counts_exported_spans_and_spans_that_the_collector_rejects() {
     let (api, collector) = start(&[]).await;
-    let metric = async |result: &str| {
+    let results = async || {
         let text = api.from("127.0.0.1").get("/metrics").await.is(200).body;
-        let name = format!("tenon_trace_spans_total{{result=\"{result}\"}} ");
-        let line = text.as_str().and_then(|text| text.lines().find_map(|line| line.strip_prefix(&name)));
-        line.and_then(|value| value.parse::<u64>().ok()).expect("the metric")
+        let metrics = parse(text.as_str().expect("text"));
+        let result = |name: &str| metrics.get(&format!("tenon_trace_spans_total{{result=\"{name}\"}}"));
+        ["exported", "failed", "dropped"].map(result)
     };
     api.get("/api/nothing").await.is(404);
     collector.respond_with("503 Busy", "", "");
     api.app.tracer.as_ref().expect("a tracer").flush().await;
-    assert_eq!((metric("failed").await, metric("exported").await), (1, 0));
+    assert_eq!(results().await, [0.0, 1.0, 0.0]);
     api.app.tracer.as_ref().expect("a tracer").flush().await;
-    // The requests for the metrics.
-    assert_eq!((metric("failed").await, metric("exported").await, metric("dropped").await), (1, 2, 0));
+    // The first request for the metrics.
+    assert_eq!(results().await, [1.0, 1.0, 0.0]);
 }

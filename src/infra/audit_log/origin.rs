@@ -131,7 +131,8 @@ impl Origin {
 
     /// Returns the origin of several requests of a client: without the id of a request.
     pub(super) fn without_request(&self) -> Self {
-        let source = self.0.as_deref().map(|source| Source { request_id: None, trace: None, ..source.clone() });
+        let source =
+            self.0.as_deref().map(|source| Source { request_id: None, trace: None, ..source.clone() });
         Origin(source.map(Arc::new))
     }
 
