@@ -96,6 +96,9 @@ pub enum Error {
     /// The service cannot process the request now.
     #[error("{0}")]
     Unavailable(&'static str),
+    /// The client has too many requests of one kind in progress.
+    #[error("{0}")]
+    ConcurrencyLimit(&'static str),
     /// There is no exchange rate for this currency.
     #[error(
         "some amounts are in {0}, which has no exchange rate: the operator can set one in rates_fallback"
@@ -171,6 +174,7 @@ impl Error {
             Error::IdempotencyKeyInUse => ProblemCode::IdempotencyKeyInUse,
             Error::TooManyRequests(_) => ProblemCode::TooManyRequests,
             Error::Unavailable(_) | Error::MissingExchangeRate(_) => ProblemCode::ServiceUnavailable,
+            Error::ConcurrencyLimit(_) => ProblemCode::ConcurrencyLimit,
             Error::BadGateway(_) => ProblemCode::BadGateway,
             Error::GatewayTimeout(_) => ProblemCode::GatewayTimeout,
             Error::Storage(error) => match db_error::fault(error) {
@@ -329,6 +333,9 @@ impl From<Error> for Problem {
         let code = error.code();
         if let Error::Unavailable(detail) = error {
             return Problem::new(code, detail).header(header::RETRY_AFTER, "5");
+        }
+        if let Error::ConcurrencyLimit(detail) = error {
+            return Problem::new(code, detail).header(header::RETRY_AFTER, "1");
         }
         if let Error::MissingExchangeRate(_) = error {
             return Problem::new(code, error.to_string()).header(header::RETRY_AFTER, "60");

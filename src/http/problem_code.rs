@@ -89,6 +89,8 @@ codes! {
         "The upstream did not return a usable response; `detail` names the cause. Fix the path or the query, or retry later.";
     ServiceUnavailable = "service-unavailable", SERVICE_UNAVAILABLE, "Service unavailable",
         "The service is overloaded or shutting down. Retry after `Retry-After` seconds.";
+    ConcurrencyLimit = "concurrency-limit", SERVICE_UNAVAILABLE, "Concurrency limit reached",
+        "The client has too many requests of this kind in progress: searches, or image sizes to make. Send fewer at the same time. Retry after `Retry-After` seconds.";
     Busy = "busy", SERVICE_UNAVAILABLE, "Database busy",
         "No connection to the database was available in time: too many transactions wait for it, or it does not respond. Nothing was changed. Retry after `Retry-After` seconds.";
     TimeLimitExceeded = "time-limit-exceeded", SERVICE_UNAVAILABLE, "Time limit exceeded",

@@ -3,6 +3,7 @@
 pub mod archive;
 pub mod audit_log;
 pub mod blobs;
+pub mod client_permits;
 pub mod clock;
 pub mod collection_versions;
 pub mod database_files;

@@ -11,7 +11,7 @@ use std::{
 use poem::http::{HeaderMap, HeaderName};
 
 use super::forwarded::{Hop, hops};
-use crate::infra::geoip::Country;
+use crate::{domain::client_key::ClientKey, infra::geoip::Country};
 
 /// A block of IP addresses in CIDR notation, such as `10.0.0.0/8`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -134,6 +134,11 @@ impl ClientAddress {
     /// owns a whole /64.
     pub fn network(&self) -> Option<IpAddr> {
         self.ip.map(|ip| if ip.is_ipv6() { network(ip, 64) } else { ip })
+    }
+
+    /// Returns the key of an anonymous client at this address.
+    pub fn key(&self) -> ClientKey {
+        ClientKey::Address(self.network())
     }
 
     /// Returns [`network`](Self::network) as text.

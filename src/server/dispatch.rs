@@ -47,7 +47,10 @@ use crate::{
         router::{Match, Router},
         session_cookie,
     },
-    infra::audit_log::Origin,
+    infra::{
+        audit_log::Origin,
+        client_permits::{ClientPermit, ClientPermits},
+    },
     schema::{self, ErrorCode},
 };
 
@@ -58,6 +61,8 @@ pub struct Dispatcher {
     pub authenticator: Authenticator,
     /// Scopes of the idempotency keys whose first request is still running in this process.
     in_flight: InFlightKeys,
+    /// Permits for searches, which read whole tables.
+    pub searches: ClientPermits,
     pub require_if_match: bool,
     pub body_limit: usize,
     pub cache: ResponseCache,
@@ -225,6 +230,7 @@ impl Dispatcher {
         now: i64,
     ) -> Result<Response, Problem> {
         let key = self.check_parameters(operation, names, &request, &mut checked)?;
+        let _search = self.search_permit(operation, &checked).await?;
         let bytes = self.check_body(operation, &mut request, &mut checked).await?;
         let in_flight = match key {
             None => None,
@@ -249,6 +255,20 @@ impl Dispatcher {
         } else {
             response
         })
+    }
+
+    /// Waits until the client may search. Requests that are no search need no permit.
+    async fn search_permit(
+        &self,
+        operation: &CompiledOperation,
+        checked: &ValidatedRequest,
+    ) -> Result<Option<ClientPermit>, Problem> {
+        if !operation.declared.search.is_some_and(|parameter| checked.query.contains_key(parameter)) {
+            return Ok(None);
+        }
+        let work = self.searches.accept(Origin::current().client());
+        let message = "this client has too many searches in progress: retry, with fewer at the same time";
+        Ok(work.map_err(|_| Error::ConcurrencyLimit(message))?.start().await)
     }
 
     /// Validates path, query and headers, and returns the Idempotency-Key.

@@ -11,6 +11,7 @@ mod audit;
 mod back_office;
 mod backup;
 mod channels;
+mod client_limits;
 mod commands;
 mod concurrency;
 mod connections;

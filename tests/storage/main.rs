@@ -4,5 +4,6 @@ mod decoding;
 mod migrations;
 mod orphans;
 mod queue;
+mod readers;
 mod support;
 mod writer;
