@@ -123,7 +123,7 @@ impl App {
             ),
             invoices_v1: billing::invoices::InvoicesV1::new(invoices.clone(), geoip.clone(), &config.geo),
             jobs: jobs::Jobs::new(db(), clock(), cursors()),
-            media: content::media::MediaLibrary::new(db(), clock(), cursors(), blobs),
+            media: content::media::MediaLibrary::new(db(), clock(), cursors(), blobs, &config.media),
             messages: chat::messages::Messages::new(db(), clock(), cursors()),
             redirects: redirects::Redirects::new(
                 db(),

@@ -19,6 +19,7 @@ pub mod job;
 pub mod lease;
 pub mod media;
 pub mod media_orphan;
+pub mod media_variant;
 pub mod message;
 pub mod post;
 pub mod post_coauthor;

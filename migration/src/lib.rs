@@ -21,6 +21,7 @@ mod m20261129_000016_session_secret;
 mod m20261129_000017_audit;
 mod m20261129_000018_rights;
 mod m20261129_000020_api_key_addresses;
+mod m20261129_000021_media_variants;
 
 pub struct Migrator;
 
@@ -47,6 +48,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261129_000017_audit::Migration),
             Box::new(m20261129_000018_rights::Migration),
             Box::new(m20261129_000020_api_key_addresses::Migration),
+            Box::new(m20261129_000021_media_variants::Migration),
         ]
     }
 }

@@ -101,6 +101,7 @@ impl Serve {
         let _ = stopped.send(true);
         let _ = audit.await;
         app.redirects.flush().await.ok_or_log("storing the hit counts of redirects");
+        app.media.flush().await.ok_or_log("storing the last uses of image variants");
         app.db.close().await.map_err(|error| database_message(&error))?;
         log.flush();
         Ok(ExitCode::SUCCESS)
@@ -152,6 +153,7 @@ async fn hourly_maintenance(app: App) {
         hours.tick().await;
         app.sessions.rotate_keys().await.ok_or_log("rotating the signing keys");
         app.media.delete_temporary_files().await;
+        app.media.flush().await.ok_or_log("storing the last uses of image variants");
         warn_missing_rates(&app).await.ok_or_log("checking for currencies without an exchange rate");
     }
 }

@@ -20,12 +20,12 @@ use toml::{Table, Value};
 
 pub use audited::SettingText;
 pub use sections::{
-    AuditConfig, BackupConfig, BillingConfig, CacheConfig, EventsConfig, GeoConfig, LogConfig,
+    AuditConfig, BackupConfig, BillingConfig, CacheConfig, EventsConfig, GeoConfig, LogConfig, MediaConfig,
     RedirectsConfig, SellerConfig, ServerConfig, StorageConfig, UpstreamsConfig, WebhooksConfig,
 };
 pub use types::{
     AuditDays, AuditOutput, BackupMedia, ByteCount, Certificates, CountryLocales, Days, FallbackRates, Limit,
-    PrintedLine, PrintedLines, WebhookId, WebhookSecrets,
+    MediaSizes, PrintedLine, PrintedLines, WebhookId, WebhookSecrets,
 };
 pub use unknown::unknown_env_vars;
 pub use upstreams::ConfiguredUpstream;
@@ -64,6 +64,7 @@ config! {
     audit: AuditConfig,
     cache: CacheConfig,
     storage: StorageConfig,
+    media: MediaConfig,
     backup: BackupConfig,
     events: EventsConfig,
     redirects: RedirectsConfig,

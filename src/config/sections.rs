@@ -7,8 +7,8 @@ use super::{
     section::{section, table},
     types::{
         AuditDays, AuditOutput, BackupMedia, BucketName, BucketPath, ByteCount, Certificates, CountryLocales,
-        DatabaseUrl, Days, FallbackRates, HeaderTitle, Host, Interval, Limit, Origin, PrintedLine,
-        PrintedLines, PublicUrl, RatesUrl, S3Endpoint, TimeoutScale, WebhookId, WebhookSecrets,
+        DatabaseUrl, Days, FallbackRates, HeaderTitle, Host, Interval, Limit, MediaSizes, Origin,
+        PrintedLine, PrintedLines, PublicUrl, RatesUrl, S3Endpoint, TimeoutScale, WebhookId, WebhookSecrets,
     },
     upstreams::ConfiguredUpstreams,
 };
@@ -19,6 +19,10 @@ use crate::{
 };
 
 const EMPTY_LIST: Vec<Value> = Vec::new();
+
+/// Icons, then the widths of screens.
+const MEDIA_SIZES: [i64; 16] =
+    [16, 32, 48, 64, 96, 128, 256, 384, 640, 750, 828, 1080, 1200, 1920, 2048, 3840];
 
 section! {
     /// Network, proxies and browsers.
@@ -116,6 +120,17 @@ section! {
         s3_proxy_variables: bool = false;
         /// Days until deleted posts and documents are removed, 0 to 366.
         trash_retention_days: Days = 30;
+    }
+}
+
+section! {
+    /// Variants of images.
+    MediaConfig {
+        /// Widths and heights of image variants in pixels, in ascending order, at most 32. Requested sizes are rounded up
+        /// to them.
+        media_sizes: MediaSizes = MEDIA_SIZES.to_vec();
+        /// Maximum bytes of the stored variants of all images. The least recently used ones are deleted first.
+        media_variants_bytes: ByteCount = 4_294_967_296_i64;
     }
 }
 

@@ -177,14 +177,26 @@ impl Api {
         self.instance(self.app.db.clone()).await
     }
 
+    /// Starts another instance of the service with the same connections and files, and with these settings.
+    pub async fn restarted_with(&self, settings: &[(&'static str, &str)]) -> Api {
+        self.instance_with(self.app.db.clone(), settings).await
+    }
+
     async fn instance(&self, db: Db) -> Api {
-        let flags = [
+        self.instance_with(db, &[]).await
+    }
+
+    async fn instance_with(&self, db: Db, settings: &[(&'static str, &str)]) -> Api {
+        let media = self.media.display().to_string();
+        let defaults = [
             ("rate_limits", "off"),
             ("log_format", "json"),
             ("cache_status", "on"),
             ("secret_key", SECRET_KEY),
+            ("media_dir", &media),
         ];
-        let config = Config::read(&flags.map(|(name, value)| (name, Some(value.to_owned()))));
+        let flags = settings.iter().chain(&defaults).map(|(name, value)| (*name, Some((*value).to_owned())));
+        let config = Config::read(&flags.collect::<Vec<_>>());
         let config = config.expect("the settings are valid");
         let operations = tenon::api::operation_paths();
         let app = App::new(db, self.clock.clone(), &config, operations);
