@@ -11,8 +11,8 @@ use crate::{
         problem::{Error, Result},
     },
     infra::{
-        audit_log::NewEntry, clock::Clock, db::Db, geoip::GeoIp, http_client::HttpClient,
-        rate_limiter::RateLimiter, sealing::Sealer,
+        audit_log::NewEntry, clock::Clock, daily_writes::DailyWrites, db::Db, geoip::GeoIp,
+        http_client::HttpClient, rate_limiter::RateLimiter, sealing::Sealer,
     },
     resources::{
         accounts, audit, billing, chat, content, events, health, jobs, redirects,
@@ -33,6 +33,7 @@ pub struct App {
     pub channels: chat::channels::Channels,
     pub comments: content::comments::Comments,
     pub customers: billing::customers::Customers,
+    pub daily_writes: DailyWrites,
     pub dashboard: billing::dashboard::DashboardService,
     pub documents: content::documents::Documents,
     pub events: events::Events,
@@ -102,6 +103,7 @@ impl App {
             backups: Backups::new(db(), clock(), blobs.clone(), config),
             channels: chat::channels::Channels::new(db(), clock(), cursors()),
             comments: content::comments::Comments::new(db(), clock(), cursors(), posts.clone()),
+            daily_writes: DailyWrites::new(db(), clock(), config.server.daily_write_bytes.0),
             dashboard: billing::dashboard::DashboardService::new(
                 db(),
                 customers.clone(),

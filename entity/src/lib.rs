@@ -10,6 +10,7 @@ pub mod channel;
 pub mod collection;
 pub mod comment;
 pub mod customer;
+pub mod daily_write;
 pub mod document;
 pub mod event;
 pub mod idempotency_key;

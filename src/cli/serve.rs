@@ -78,6 +78,7 @@ impl Serve {
         tokio::spawn(app.db.clone().follow_commits());
         tokio::spawn(exit_on_storage_failure(app.clone(), log.clone()));
         tokio::spawn(hourly_maintenance(app.clone()));
+        tokio::spawn(app.daily_writes.clone().run_flush_loop());
         tokio::spawn(app.rate_fetcher.clone().run(stopping.clone()));
         worker::schedule::ensure_scheduled(&app).await.ok_or_log("starting the schedules");
         let timings = WorkerTimings::scaled(config.server.timeout_scale.0);
@@ -102,6 +103,7 @@ impl Serve {
         let _ = audit.await;
         app.redirects.flush().await.ok_or_log("storing the hit counts of redirects");
         app.media.flush().await.ok_or_log("storing the last uses of image variants");
+        app.daily_writes.flush().await.ok_or_log("storing the bytes that accounts have written");
         app.db.close().await.map_err(|error| database_message(&error))?;
         log.flush();
         Ok(ExitCode::SUCCESS)
@@ -165,6 +167,7 @@ pub fn build_server(app: &App, config: &Config) -> Result<HttpService, String> {
     dispatcher.cors.0 = config.server.cors_origins.iter().map(|origin| origin.0.clone()).collect();
     let CacheConfig { cache_bytes: ByteCount(bytes), cache_status } = config.cache;
     dispatcher.cache = ResponseCache::new(bytes, app.db.notifier().versions().clone(), cache_status);
+    dispatcher.daily_writes = Some(app.daily_writes.clone());
     let limiter = if config.server.rate_limits { RateLimiter::in_memory() } else { RateLimiter::Off };
     Ok(HttpService {
         dispatcher,

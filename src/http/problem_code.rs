@@ -81,6 +81,8 @@ codes! {
         "Read the resource and send its ETag in `If-Match`. This prevents lost updates.";
     TooManyRequests = "too-many-requests", TOO_MANY_REQUESTS, "Too many requests",
         "Retry after `Retry-After` seconds. `RateLimit` has the number of remaining requests.";
+    DailyWriteLimit = "daily-write-limit", TOO_MANY_REQUESTS, "Daily write limit reached",
+        "The account has sent as many bytes in request bodies as it may on one day (`daily_write_bytes`). Retry after `Retry-After` seconds: after midnight UTC. Reads still work.";
     HeadersTooLarge = "headers-too-large", REQUEST_HEADER_FIELDS_TOO_LARGE, "Headers too large",
         "Send at most 64 headers, with at most 16,384 bytes in total.";
     InternalServerError = "internal-server-error", INTERNAL_SERVER_ERROR, "Internal server error",

@@ -76,6 +76,7 @@ impl Dispatcher {
                 authenticator,
                 in_flight: InFlightKeys::default(),
                 searches: ClientPermits::new(SEARCHES),
+                daily_writes: None,
                 require_if_match: false,
                 body_limit: 1_048_576,
                 cache: ResponseCache::disabled(),
