@@ -34,6 +34,7 @@ mod lowered_roles;
 mod media;
 mod media_commands;
 mod media_serving;
+mod media_variants;
 mod mmdb;
 mod multipart;
 mod normalization;

@@ -1,10 +1,12 @@
 //! The connections for queries are shared between clients.
+use std::sync::Arc;
+
 use sea_orm::{ConnectionTrait, DbErr, QueryResult, Statement};
 use tenon::{
     domain::client_key::ClientKey,
     infra::{audit_log::Origin, db::Db},
 };
-use tokio::task::JoinSet;
+use tokio::{sync::Notify, task::JoinSet};
 use uuid::Uuid;
 
 use super::support::migrated;
@@ -23,14 +25,20 @@ async fn count_to(db: Db, client: u128, count: i64) -> Result<Option<QueryResult
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn one_client_cannot_occupy_all_readers() {
     let db = migrated().await;
-    // Each of these runs until the time limit of queries. There are more of them than connections.
+    // Each of these runs until the time limit of queries, again and again. There are more of them than connections.
     let mut slow = JoinSet::new();
-    for _ in 0..24 {
-        slow.spawn(count_to(db.clone(), 1, 1 << 40));
+    let failed = Arc::new(Notify::new());
+    for _ in 0..64 {
+        let (db, failed) = (db.clone(), failed.clone());
+        slow.spawn(async move {
+            loop {
+                assert!(count_to(db.clone(), 1, 1 << 40).await.is_err(), "stopped after the time limit");
+                failed.notify_one();
+            }
+        });
     }
     // The first one fails at its time limit, so that the others of the client have had the time to start.
-    let first = slow.join_next().await.expect("a task").expect("no panic");
-    assert!(first.is_err(), "stopped after the time limit");
+    failed.notified().await;
     let other = count_to(db.clone(), 2, 50_000).await;
     assert!(other.is_ok(), "{other:?}");
     slow.shutdown().await;
