@@ -17,6 +17,7 @@ use crate::{
     infra::{
         audit_log::NewEntry,
         clock::Clock,
+        daily_writes::DailyWrites,
         db::Db,
         geoip::GeoIp,
         http_client::{CallKind, CallMetrics, HttpClient},
@@ -42,6 +43,7 @@ pub struct App {
     pub channels: chat::channels::Channels,
     pub comments: content::comments::Comments,
     pub customers: billing::customers::Customers,
+    pub daily_writes: DailyWrites,
     pub dashboard: billing::dashboard::DashboardService,
     pub documents: content::documents::Documents,
     pub events: events::Events,
@@ -133,6 +135,7 @@ impl App {
             backups: Backups::new(db(), clock(), blobs.clone(), config),
             channels: chat::channels::Channels::new(db(), clock(), cursors()),
             comments: content::comments::Comments::new(db(), clock(), cursors(), posts.clone()),
+            daily_writes: DailyWrites::new(db(), clock(), config.server.daily_write_bytes.0),
             dashboard: billing::dashboard::DashboardService::new(
                 db(),
                 customers.clone(),
@@ -154,7 +157,7 @@ impl App {
             ),
             invoices_v1: billing::invoices::InvoicesV1::new(invoices.clone(), geoip.clone(), &config.geo),
             jobs: jobs::Jobs::new(db(), clock(), cursors()),
-            media: content::media::MediaLibrary::new(db(), clock(), cursors(), blobs),
+            media: content::media::MediaLibrary::new(db(), clock(), cursors(), blobs, &config.media),
             messages: chat::messages::Messages::new(db(), clock(), cursors()),
             redirects: redirects::Redirects::new(
                 db(),

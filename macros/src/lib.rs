@@ -17,8 +17,9 @@ use syn::{
 /// implementation of `Operations`, which builds one `Operation` per method from its `#[oai]` attribute, its
 /// doc comment, and the types of its arguments (`DeclareArgument`) and its result (`DeclareResponse`).
 ///
-/// A method may also have `#[operation(…)]` with `too_large = "…"`, the hint in the 413 for a body over the limit, and
-/// `cached_by = "COLLECTIONS"`, a constant with the collections that invalidate its cached responses.
+/// A method may also have `#[operation(…)]` with `too_large = "…"`, the hint in the 413 for a body over the limit,
+/// `cached_by = "COLLECTIONS"`, a constant with the collections that invalidate its cached responses, `search = "…"`, the
+/// query parameter that makes a request a search, and `unknown_query = "ignored"`, which accepts unknown query parameters.
 #[proc_macro_attribute]
 pub fn operations(arguments: TokenStream, item: TokenStream) -> TokenStream {
     let arguments =
@@ -99,6 +100,12 @@ fn operation(
     let too_large = find(&own, "too_large")?.map(|hint| quote! { operation.set_too_large_hint(#hint); });
     let cached_by = find(&own, "cached_by")?.map(|path| path.parse::<Path>()).transpose()?;
     let cached_by = cached_by.map(|path| quote! { operation.set_cached_by(#path); });
+    let search = find(&own, "search")?.map(|parameter| quote! { operation.set_search(#parameter); });
+    let unknown_query = match find(&own, "unknown_query")? {
+        None => None,
+        Some(rule) if rule.value() == "ignored" => Some(quote! { operation.ignore_unknown_query(); }),
+        Some(rule) => return Err(Error::new_spanned(rule, "must be `ignored`")),
+    };
     let arguments = method.sig.inputs.iter().filter_map(|argument| match argument {
         FnArg::Receiver(_) => None,
         FnArg::Typed(argument) => {
@@ -125,6 +132,8 @@ fn operation(
         <#result as crate::http::operation::DeclareResponse>::declare(&mut operation);
         #too_large
         #cached_by
+        #search
+        #unknown_query
         operation.complete()
     }})
 }

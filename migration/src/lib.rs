@@ -22,6 +22,8 @@ mod m20261129_000017_audit;
 mod m20261129_000018_rights;
 mod m20261129_000020_api_key_addresses;
 mod m20261129_000021_shared_limits;
+mod m20261129_000022_media_variants;
+mod m20261129_000023_daily_writes;
 
 pub struct Migrator;
 
@@ -49,6 +51,8 @@ impl MigratorTrait for Migrator {
             Box::new(m20261129_000018_rights::Migration),
             Box::new(m20261129_000020_api_key_addresses::Migration),
             Box::new(m20261129_000021_shared_limits::Migration),
+            Box::new(m20261129_000022_media_variants::Migration),
+            Box::new(m20261129_000023_daily_writes::Migration),
         ]
     }
 }

@@ -51,18 +51,6 @@ impl App {
         out.counters("tenon_trace_spans_total", help, samples);
     }
 
-    /// Writes the number of spans. Without a tracer, there are none.
-    fn write_traces(&self, out: &mut Exposition) {
-        let Some(metrics) = self.tracer.as_ref().map(Tracer::metrics) else { return };
-        let samples = [
-            ([("result", "exported")], metrics.exported.get()),
-            ([("result", "dropped")], metrics.dropped.get()),
-            ([("result", "failed")], metrics.failed.get()),
-        ];
-        let help = "Spans by result: dropped because the queue was full, failed because of the collector.";
-        out.counters("tenon_trace_spans_total", help, samples);
-    }
-
     /// Writes the outgoing requests and the deliveries of webhooks.
     fn write_outgoing(&self, out: &mut Exposition) {
         let clients =

@@ -7,7 +7,10 @@ use std::{
 use clap::Args;
 
 use super::print;
-use crate::{config::Config, infra::http_client::HttpClient};
+use crate::{
+    config::Config,
+    infra::http_client::{CallKind, HttpClient},
+};
 
 /// Check that the server of this machine responds, for example as the health check of a container
 ///
@@ -23,7 +26,7 @@ impl Health {
     pub async fn run(self, config: &Config) -> Result<ExitCode, String> {
         let path = if self.ready { "/readyz" } else { "/livez" };
         let url = format!("http://{}{path}", reachable(config.server.listen));
-        let client = HttpClient::new(true).map_err(|error| error.to_string())?;
+        let client = HttpClient::new(true, CallKind::Health).map_err(|error| error.to_string())?;
         let response =
             client.get(&url, "application/json").await.map_err(|error| format!("{url}: {error}"))?;
         match response.status {

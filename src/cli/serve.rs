@@ -78,6 +78,7 @@ impl Serve {
         tokio::spawn(app.db.clone().follow_commits());
         tokio::spawn(exit_on_storage_failure(app.clone(), log.clone()));
         tokio::spawn(hourly_maintenance(app.clone()));
+        tokio::spawn(app.daily_writes.clone().run_flush_loop());
         tokio::spawn(app.rate_fetcher.clone().run(stopping.clone()));
         worker::schedule::ensure_scheduled(&app).await.ok_or_log("starting the schedules");
         let timings = WorkerTimings::scaled(config.server.timeout_scale.0);
@@ -104,6 +105,8 @@ impl Serve {
         let _ = audit.await;
         let _ = redirects.await;
         app.redirects.flush().await.ok_or_log("storing the hit counts of redirects");
+        app.media.flush().await.ok_or_log("storing the last uses of image variants");
+        app.daily_writes.flush().await.ok_or_log("storing the bytes that accounts have written");
         if let Some(tracer) = &app.tracer {
             tracer.flush().await;
         }
@@ -158,6 +161,7 @@ async fn hourly_maintenance(app: App) {
         hours.tick().await;
         app.sessions.rotate_keys().await.ok_or_log("rotating the signing keys");
         app.media.delete_temporary_files().await;
+        app.media.flush().await.ok_or_log("storing the last uses of image variants");
         warn_missing_rates(&app).await.ok_or_log("checking for currencies without an exchange rate");
     }
 }
@@ -170,6 +174,7 @@ pub fn build_server(app: &App, config: &Config) -> Result<HttpService, String> {
     let CacheConfig { cache_bytes: ByteCount(bytes), cache_status } = config.cache;
     dispatcher.cache = ResponseCache::new(bytes, app.db.notifier().versions().clone(), cache_status);
     let metrics = RequestMetrics::new(&dispatcher.operation_ids);
+    dispatcher.daily_writes = Some(app.daily_writes.clone());
     Ok(HttpService {
         dispatcher,
         redirects: redirect_lookup(app),

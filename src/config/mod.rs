@@ -20,13 +20,13 @@ use toml::{Table, Value};
 
 pub use audited::SettingText;
 pub use sections::{
-    AuditConfig, BackupConfig, BillingConfig, CacheConfig, EventsConfig, GeoConfig, LogConfig,
+    AuditConfig, BackupConfig, BillingConfig, CacheConfig, EventsConfig, GeoConfig, LogConfig, MediaConfig,
     RedirectsConfig, SellerConfig, ServerConfig, StorageConfig, TelemetryConfig, UpstreamsConfig,
     WebhooksConfig,
 };
 pub use types::{
     AuditDays, AuditOutput, BackupMedia, ByteCount, Certificates, CountryLocales, Days, FallbackRates, Limit,
-    OtlpEndpoint, PrintedLine, PrintedLines, WebhookId, WebhookSecrets,
+    MediaSizes, OtlpEndpoint, PrintedLine, PrintedLines, WebhookId, WebhookSecrets,
 };
 pub use unknown::unknown_env_vars;
 pub use upstreams::ConfiguredUpstream;
@@ -66,6 +66,7 @@ config! {
     audit: AuditConfig,
     cache: CacheConfig,
     storage: StorageConfig,
+    media: MediaConfig,
     backup: BackupConfig,
     events: EventsConfig,
     redirects: RedirectsConfig,

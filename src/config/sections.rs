@@ -7,9 +7,9 @@ use super::{
     section::{section, table},
     types::{
         AuditDays, AuditOutput, BackupMedia, BucketName, BucketPath, ByteCount, Certificates, CountryLocales,
-        DatabaseUrl, Days, FallbackRates, HeaderTitle, Host, Interval, Limit, MetricsToken, Origin,
-        OtlpEndpoint, OtlpHeaders, PrintedLine, PrintedLines, PublicUrl, RatesUrl, S3Endpoint, SampleRatio,
-        TimeoutScale, WebhookId, WebhookSecrets,
+        DatabaseUrl, Days, FallbackRates, HeaderTitle, Host, Interval, Limit, MediaSizes, MetricsToken,
+        Origin, OtlpEndpoint, OtlpHeaders, PrintedLine, PrintedLines, PublicUrl, RatesUrl, S3Endpoint,
+        SampleRatio, TimeoutScale, WebhookId, WebhookSecrets,
     },
     upstreams::ConfiguredUpstreams,
 };
@@ -20,6 +20,10 @@ use crate::{
 };
 
 const EMPTY_LIST: Vec<Value> = Vec::new();
+
+/// Icons, then the widths of screens.
+const MEDIA_SIZES: [i64; 16] =
+    [16, 32, 48, 64, 96, 128, 256, 384, 640, 750, 828, 1080, 1200, 1920, 2048, 3840];
 
 section! {
     /// Network, proxies and browsers.
@@ -40,6 +44,8 @@ section! {
         cors_origins: Vec<Origin> = EMPTY_LIST;
         /// Enables rate limits.
         rate_limits: bool = true;
+        /// Maximum bytes of the request bodies of one account and day, in UTC; 0 means that there is no limit.
+        daily_write_bytes: ByteCount = 1_073_741_824_i64;
         /// Requires If-Match for writes (428).
         require_if_match: bool = false;
         /// Anonymous clients may create accounts with the role reader.
@@ -133,6 +139,17 @@ section! {
         s3_proxy_variables: bool = false;
         /// Days until deleted posts and documents are removed, 0 to 366.
         trash_retention_days: Days = 30;
+    }
+}
+
+section! {
+    /// Variants of images.
+    MediaConfig {
+        /// Widths and heights of image variants in pixels, in ascending order, at most 32. Requested sizes are rounded up
+        /// to them.
+        media_sizes: MediaSizes = MEDIA_SIZES.to_vec();
+        /// Maximum bytes of the stored variants of all images. The least recently used ones are deleted first.
+        media_variants_bytes: ByteCount = 4_294_967_296_i64;
     }
 }
 

@@ -64,6 +64,10 @@ pub enum AuditOutput {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ByteCount(pub u64);
 
+/// Widths and heights of image variants: 1 to 32 numbers of pixels from 1 to 4,096, in ascending order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MediaSizes(pub Vec<u32>);
+
 /// A maximum number: 1 to 1,000,000.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limit(pub usize);
@@ -199,6 +203,7 @@ rules! {
         Ok(count @ 0..=0x100_0000_0000) => Ok(ByteCount(count)),
         _ => Err(format!("must be a number of bytes from 0 to 1099511627776 (1 TiB), got {bytes}")),
     };
+    MediaSizes: Vec<i64> => media_sizes;
     Limit: i64 => |limit| match usize::try_from(limit) {
         Ok(limit @ 1..=1_000_000) => Ok(Limit(limit)),
         _ => Err(format!("must be 1 to 1000000, got {limit}")),
@@ -318,6 +323,20 @@ fn query_log(value: Value) -> Result<QueryLog, String> {
         Value::String(text) if text == "off" => Ok(QueryLog::Off),
         other => Err(format!("must be a number of milliseconds, \"all\" or \"off\", got {other}")),
     }
+}
+
+fn media_sizes(sizes: Vec<i64>) -> Result<MediaSizes, String> {
+    if !(1..=32).contains(&sizes.len()) {
+        return Err(format!("must be 1 to 32 sizes, got {}", sizes.len()));
+    }
+    if let Some(pair) = sizes.windows(2).find(|pair| pair[0] >= pair[1]) {
+        return Err(format!("must be in ascending order, got {} before {}", pair[0], pair[1]));
+    }
+    let size = |size: i64| match u32::try_from(size) {
+        Ok(size @ 1..=4096) => Ok(size),
+        _ => Err(format!("must be sizes from 1 to 4096 pixels, got {size}")),
+    };
+    sizes.into_iter().map(size).collect::<Result<_, _>>().map(MediaSizes)
 }
 
 /// Returns whether the text is an origin in the form that browsers send. Other forms would never match.

@@ -1,6 +1,7 @@
 //! Value types without HTTP or SQL: identifiers, dates, money, locales, texts, slugs, secrets, event types, audit
 //! actions.
 pub mod audit;
+pub mod client_key;
 pub mod date;
 pub mod event;
 pub mod id;

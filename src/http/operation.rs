@@ -87,6 +87,10 @@ pub struct Operation {
     /// authenticated callers. The server caches public responses until one of them changes. `None` if no response is
     /// cached; empty if all responses are equal.
     pub cached_by: Option<&'static [&'static str]>,
+    /// The query parameter that makes a request a search. A client may have few searches in progress.
+    pub search: Option<&'static str>,
+    /// Whether unknown query parameters are ignored. They are rejected otherwise.
+    pub ignores_unknown_query: bool,
 }
 
 /// A path parameter.
@@ -288,6 +292,8 @@ impl Operation {
             deprecation: None,
             rate_limit: Some(rate_limit),
             cached_by: None,
+            search: None,
+            ignores_unknown_query: false,
         }
     }
 
@@ -304,6 +310,16 @@ impl Operation {
     /// Lets the server cache the responses until one of the collections changes.
     pub fn set_cached_by(&mut self, collections: &'static [&'static str]) {
         self.cached_by = Some(collections);
+    }
+
+    /// Limits the requests with this query parameter that a client has in progress.
+    pub fn set_search(&mut self, parameter: &'static str) {
+        self.search = Some(parameter);
+    }
+
+    /// Ignores unknown query parameters, for URLs that other programs add parameters to.
+    pub fn ignore_unknown_query(&mut self) {
+        self.ignores_unknown_query = true;
     }
 
     /// Sets the fix that the 413 names.

@@ -102,6 +102,9 @@ pub enum Error {
     /// The service cannot process the request now.
     #[error("{0}")]
     Unavailable(&'static str),
+    /// The client has too many requests of one kind in progress.
+    #[error("{0}")]
+    ConcurrencyLimit(&'static str),
     /// There is no exchange rate for this currency.
     #[error(
         "some amounts are in {0}, which has no exchange rate: the operator can set one in rates_fallback"
@@ -178,6 +181,7 @@ impl Error {
             Error::TooManyRequests(_) => ProblemCode::TooManyRequests,
             Error::HashingBusy => ProblemCode::HashingBusy,
             Error::Unavailable(_) | Error::MissingExchangeRate(_) => ProblemCode::ServiceUnavailable,
+            Error::ConcurrencyLimit(_) => ProblemCode::ConcurrencyLimit,
             Error::BadGateway(_) => ProblemCode::BadGateway,
             Error::GatewayTimeout(_) => ProblemCode::GatewayTimeout,
             Error::Storage(error) => match db_error::fault(error) {
@@ -339,6 +343,9 @@ impl From<Error> for Problem {
         }
         if let Error::HashingBusy = error {
             return Problem::new(code, error.to_string()).header(header::RETRY_AFTER, "1");
+        }
+        if let Error::ConcurrencyLimit(detail) = error {
+            return Problem::new(code, detail).header(header::RETRY_AFTER, "1");
         }
         if let Error::MissingExchangeRate(_) = error {
             return Problem::new(code, error.to_string()).header(header::RETRY_AFTER, "60");

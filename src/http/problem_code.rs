@@ -81,6 +81,8 @@ codes! {
         "Read the resource and send its ETag in `If-Match`. This prevents lost updates.";
     TooManyRequests = "too-many-requests", TOO_MANY_REQUESTS, "Too many requests",
         "Retry after `Retry-After` seconds. `RateLimit` has the number of remaining requests.";
+    DailyWriteLimit = "daily-write-limit", TOO_MANY_REQUESTS, "Daily write limit reached",
+        "The account has sent as many bytes in request bodies as it may on one day (`daily_write_bytes`). Retry after `Retry-After` seconds: after midnight UTC. Reads still work.";
     HeadersTooLarge = "headers-too-large", REQUEST_HEADER_FIELDS_TOO_LARGE, "Headers too large",
         "Send at most 64 headers, with at most 16,384 bytes in total.";
     InternalServerError = "internal-server-error", INTERNAL_SERVER_ERROR, "Internal server error",
@@ -91,6 +93,8 @@ codes! {
         "The service is overloaded or shutting down. Retry after `Retry-After` seconds.";
     HashingBusy = "hashing-busy", SERVICE_UNAVAILABLE, "Password hashing busy",
         "Too many passwords are being hashed, which takes much memory and processor time. Nothing was changed. Retry after `Retry-After` seconds.";
+    ConcurrencyLimit = "concurrency-limit", SERVICE_UNAVAILABLE, "Concurrency limit reached",
+        "The client has too many requests of this kind in progress: searches, or image sizes to make. Send fewer at the same time. Retry after `Retry-After` seconds.";
     Busy = "busy", SERVICE_UNAVAILABLE, "Database busy",
         "No connection to the database was available in time: too many transactions wait for it, or it does not respond. Nothing was changed. Retry after `Retry-After` seconds.";
     TimeLimitExceeded = "time-limit-exceeded", SERVICE_UNAVAILABLE, "Time limit exceeded",

@@ -20,7 +20,7 @@ use sea_orm::{
     sqlx::{self, Executor, postgres::PgListener},
 };
 use tokio::{
-    sync::Mutex,
+    sync::{Mutex, Semaphore},
     time::{sleep, timeout},
 };
 use tracing::Instrument;
@@ -28,11 +28,12 @@ use uuid::Uuid;
 
 use super::{
     audit_log::Origin,
+    client_permits::{ClientPermit, ClientPermits, Shares},
     db_error::custom_error,
     db_metrics::DbMetrics,
     event_log,
     export::{Export, ExportPermits, Source, TooManyExports},
-    metrics::Exposition,
+    metrics::{Exposition, InProgress},
     notify::ChangeNotifier,
     private_files::{self, Private},
     query_log::{QueryObserver, observe},
@@ -46,6 +47,10 @@ pub use super::transaction::Tx;
 
 /// Maximum duration of a write transaction. It is rolled back afterwards, because others wait for its locks.
 const MAX_DURATION: Duration = Duration::from_secs(30);
+
+/// Connections to PostgreSQL, and how long a statement waits for one.
+const POOL_SIZE: u32 = 20;
+const POOL_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// Maximum duration of a query of a check. It reads whole tables.
 const MAX_CHECK: Duration = Duration::from_secs(6 * 3600);
@@ -70,7 +75,35 @@ enum Backend {
 #[derive(Clone)]
 pub enum ReadConnection {
     Sqlite(sqlite::Readers),
-    Postgres(DatabaseConnection, Arc<DbMetrics>),
+    Postgres(PostgresReaders),
+}
+
+/// The connection pool, shared between the clients that read.
+#[derive(Clone)]
+pub struct PostgresReaders {
+    pool: DatabaseConnection,
+    permits: ClientPermits,
+    metrics: Arc<DbMetrics>,
+}
+
+impl PostgresReaders {
+    fn new(pool: DatabaseConnection, metrics: Arc<DbMetrics>) -> Self {
+        // The pool limits the total. One client has at most half of it.
+        let connections = POOL_SIZE as usize;
+        let permits = ClientPermits::new(Shares {
+            running: Semaphore::MAX_PERMITS,
+            running_per_client: connections / 2,
+            accepted: usize::MAX,
+            accepted_per_client: usize::MAX,
+        });
+        PostgresReaders { pool, permits, metrics }
+    }
+
+    /// Waits for the turn of a query, and counts it until the permit is dropped.
+    async fn permit(&self) -> Result<(ClientPermit, InProgress<'_>), DbErr> {
+        let permit = self.permits.acquire(Origin::current().client(), POOL_TIMEOUT).await?;
+        Ok((permit, self.metrics.operations.enter()))
+    }
 }
 
 /// Returns the path of the SQLite file that a URL names, without the parameters of the URL; `None` for PostgreSQL.
@@ -149,8 +182,8 @@ impl Db {
         let max_query = max_query.as_millis().to_string();
         let mut options = ConnectOptions::new(url);
         options
-            .max_connections(20)
-            .acquire_timeout(Duration::from_secs(3))
+            .max_connections(POOL_SIZE)
+            .acquire_timeout(POOL_TIMEOUT)
             .test_before_acquire_if_idle_for(Duration::from_secs(30))
             .sqlx_logging(false)
             .map_sqlx_postgres_pool_opts(|pool| {
@@ -167,7 +200,7 @@ impl Db {
             });
         let pool = observe(sea_orm::Database::connect(options).await?, observer);
         let metrics = Arc::<DbMetrics>::default();
-        let reader = ReadConnection::Postgres(pool.clone(), metrics.clone());
+        let reader = ReadConnection::Postgres(PostgresReaders::new(pool.clone(), metrics.clone()));
         Ok(Db::with_backend(Backend::Postgres(pool), reader, ChangeNotifier::default(), metrics))
     }
 
@@ -359,9 +392,9 @@ impl ConnectionTrait for ReadConnection {
     async fn execute_raw(&self, statement: Statement) -> Result<ExecResult, DbErr> {
         match self {
             ReadConnection::Sqlite(readers) => readers.execute_raw(statement).await,
-            ReadConnection::Postgres(pool, metrics) => {
-                let _operation = metrics.operations.enter();
-                pool.execute_raw(statement).await
+            ReadConnection::Postgres(readers) => {
+                let _permit = readers.permit().await?;
+                readers.pool.execute_raw(statement).await
             }
         }
     }
@@ -369,9 +402,9 @@ impl ConnectionTrait for ReadConnection {
     async fn execute_unprepared(&self, sql: &str) -> Result<ExecResult, DbErr> {
         match self {
             ReadConnection::Sqlite(readers) => readers.execute_unprepared(sql).await,
-            ReadConnection::Postgres(pool, metrics) => {
-                let _operation = metrics.operations.enter();
-                pool.execute_unprepared(sql).await
+            ReadConnection::Postgres(readers) => {
+                let _permit = readers.permit().await?;
+                readers.pool.execute_unprepared(sql).await
             }
         }
     }
@@ -379,9 +412,9 @@ impl ConnectionTrait for ReadConnection {
     async fn query_one_raw(&self, statement: Statement) -> Result<Option<QueryResult>, DbErr> {
         match self {
             ReadConnection::Sqlite(readers) => readers.query_one_raw(statement).await,
-            ReadConnection::Postgres(pool, metrics) => {
-                let _operation = metrics.operations.enter();
-                pool.query_one_raw(statement).await
+            ReadConnection::Postgres(readers) => {
+                let _permit = readers.permit().await?;
+                readers.pool.query_one_raw(statement).await
             }
         }
     }
@@ -389,9 +422,9 @@ impl ConnectionTrait for ReadConnection {
     async fn query_all_raw(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
         match self {
             ReadConnection::Sqlite(readers) => readers.query_all_raw(statement).await,
-            ReadConnection::Postgres(pool, metrics) => {
-                let _operation = metrics.operations.enter();
-                pool.query_all_raw(statement).await
+            ReadConnection::Postgres(readers) => {
+                let _permit = readers.permit().await?;
+                readers.pool.query_all_raw(statement).await
             }
         }
     }
@@ -401,10 +434,7 @@ impl FetchRows for ReadConnection {
     async fn fetch_rows<R: FromRow + Send + 'static>(&self, query: Statement) -> Result<Vec<R>, DbErr> {
         match self {
             ReadConnection::Sqlite(readers) => readers.fetch(query).await,
-            ReadConnection::Postgres(pool, metrics) => {
-                let _operation = metrics.operations.enter();
-                decode_all(&pool.query_all_raw(query).await?)
-            }
+            ReadConnection::Postgres(_) => decode_all(&self.query_all_raw(query).await?),
         }
     }
 }

@@ -3,8 +3,10 @@
 pub mod archive;
 pub mod audit_log;
 pub mod blobs;
+pub mod client_permits;
 pub mod clock;
 pub mod collection_versions;
+pub mod daily_writes;
 pub mod database_files;
 pub mod db;
 pub mod db_error;

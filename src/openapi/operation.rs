@@ -57,6 +57,12 @@ fn write(operation: &Operation, schemas: &Map<String, Value>) -> Value {
     written["security"] = security(operation);
     written["operationId"] = json!(operation.id);
     written["x-authz"] = json!({ "allow": operation.access().groups() });
+    if let Some(parameter) = operation.search {
+        written["x-search"] = json!(parameter);
+    }
+    if operation.ignores_unknown_query {
+        written["x-unknown-query"] = json!("ignored");
+    }
     if let Some(declared) = &operation.deprecation {
         written["deprecated"] = json!(true);
         written["x-deprecation"] =

@@ -19,6 +19,7 @@ pub struct Params {
     query: Vec<Param>,
     header: Vec<Param>,
     path: Vec<Param>,
+    ignores_unknown_query: bool,
 }
 
 #[derive(Debug)]
@@ -70,15 +71,31 @@ impl Params {
         Ok(params)
     }
 
+    /// Ignores query parameters with an unknown name, instead of reporting them.
+    pub fn ignoring_unknown_query(self) -> Params {
+        Params { ignores_unknown_query: true, ..self }
+    }
+
+    fn knows(&self, name: &str) -> bool {
+        self.query.iter().any(|param| param.name == name)
+    }
+
     /// Returns the values of the query by name, with defaults for absent parameters.
     pub fn query(&self, raw_query: Option<&str>, out: &mut Vec<Violation>) -> Map<String, Value> {
         let before = out.len();
         let pairs = query::parse_pairs(raw_query.unwrap_or_default(), out);
+        if self.ignores_unknown_query {
+            let reported = out.split_off(before).into_iter();
+            out.extend(reported.filter(|violation| match &violation.location {
+                Location::Parameter(name) => name == "?" || self.knows(name),
+                _ => true,
+            }));
+        }
         // These parameters have a violation already, so they are not also reported as missing.
         let undecodable: Vec<Location> =
             out[before..].iter().map(|violation| violation.location.clone()).collect();
         for (name, _) in &pairs {
-            if !self.query.iter().any(|param| param.name == *name) {
+            if !self.ignores_unknown_query && !self.knows(name) {
                 let at = InstancePath::Parameter(&excerpt(name));
                 Validator { out: &mut *out }.fail(&at, ErrorCode::Unknown, || self.unknown_message());
             }

@@ -8,7 +8,10 @@ use std::{net::IpAddr, str::FromStr};
 use poem::http::{HeaderMap, HeaderName};
 
 use super::forwarded::{Hop, hops};
-use crate::{domain::network::client_network, infra::geoip::Country};
+use crate::{
+    domain::{client_key::ClientKey, network::client_network},
+    infra::geoip::Country,
+};
 
 /// A block of IP addresses in CIDR notation, such as `10.0.0.0/8`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -130,6 +133,11 @@ impl ClientAddress {
     /// Returns the address that limits count by: that of the narrowest block of the client.
     pub fn network(&self) -> Option<IpAddr> {
         self.ip.map(client_network)
+    }
+
+    /// Returns the key of an anonymous client at this address.
+    pub fn key(&self) -> ClientKey {
+        ClientKey::Address(self.network())
     }
 
     /// Returns [`network`](Self::network) as text.

@@ -9,10 +9,10 @@ mod prefer;
 
 use std::{panic::AssertUnwindSafe, sync::Arc};
 
-use futures_util::FutureExt;
+use futures_util::{FutureExt, TryStreamExt};
 use parking_lot::Mutex;
 use poem::{
-    Endpoint, Request, Response,
+    Body, Endpoint, Request, Response,
     http::{HeaderName, HeaderValue, Method, StatusCode, header},
 };
 use uuid::Uuid;
@@ -49,6 +49,8 @@ use crate::{
     },
     infra::{
         audit_log::Origin,
+        client_permits::{ClientPermit, ClientPermits},
+        daily_writes::DailyWrites,
         traces::{SpanKind, in_span},
     },
     schema::{self, ErrorCode},
@@ -63,6 +65,10 @@ pub struct Dispatcher {
     pub authenticator: Authenticator,
     /// Scopes of the idempotency keys whose first request is still running in this process.
     in_flight: InFlightKeys,
+    /// Permits for searches, which read whole tables.
+    pub searches: ClientPermits,
+    /// The bytes that accounts may send per day.
+    pub daily_writes: Option<DailyWrites>,
     pub require_if_match: bool,
     pub body_limit: usize,
     pub cache: ResponseCache,
@@ -160,6 +166,7 @@ impl Dispatcher {
         }
         // After the rate limit, because it can write to the database.
         self.record_key(principal.as_ref()).await;
+        let request = self.count_body(operation, principal.as_ref(), request).await?;
         if let Some(collections) = operation.declared.cached_by {
             let account = principal.as_ref().map(Account::from);
             info.cacheable = Some(self.cache.cacheable(found.index, collections, account));
@@ -236,6 +243,7 @@ impl Dispatcher {
         now: i64,
     ) -> Result<Response, Problem> {
         let key = self.check_parameters(operation, names, &request, &mut checked)?;
+        let _search = self.search_permit(operation, &checked).await?;
         let bytes = self.check_body(operation, &mut request, &mut checked).await?;
         let in_flight = match key {
             None => None,
@@ -262,6 +270,54 @@ impl Dispatcher {
         } else {
             response
         })
+    }
+
+    /// Counts the body of a write against the daily limit of the account.
+    async fn count_body(
+        &self,
+        operation: &CompiledOperation,
+        caller: Option<&Principal>,
+        mut request: Request,
+    ) -> Result<Request, Problem> {
+        let Some(account) = caller.map(|caller| caller.user) else { return Ok(request) };
+        let Some(writes) = &self.daily_writes else { return Ok(request) };
+        if operation.declared.method.is_safe() {
+            return Ok(request);
+        }
+        let body = request.take_body();
+        if body.is_empty() {
+            return Ok(request);
+        }
+        let declared = request.header(header::CONTENT_LENGTH).and_then(|length| length.parse().ok());
+        let declared: u64 = declared.unwrap_or_default();
+        if let Some(seconds) = writes.admit(account, declared).await.map_err(Error::from)? {
+            let detail = format!("the account has reached its limit of bytes per day: retry in {seconds} s");
+            let problem = Problem::new(ProblemCode::DailyWriteLimit, detail);
+            return Err(problem.header(header::RETRY_AFTER, &seconds.to_string()));
+        }
+        if declared > 0 {
+            request.set_body(body);
+            return Ok(request);
+        }
+        // Without a declared length, the bytes are counted while they are read.
+        let (writes, chunks) = (writes.clone(), body.into_bytes_stream());
+        let counted = chunks.inspect_ok(move |chunk| writes.add(account, chunk.len() as u64));
+        request.set_body(Body::from_bytes_stream(counted));
+        Ok(request)
+    }
+
+    /// Waits until the client may search. Requests that are no search need no permit.
+    async fn search_permit(
+        &self,
+        operation: &CompiledOperation,
+        checked: &ValidatedRequest,
+    ) -> Result<Option<ClientPermit>, Problem> {
+        if !operation.declared.search.is_some_and(|parameter| checked.query.contains_key(parameter)) {
+            return Ok(None);
+        }
+        let work = self.searches.accept(Origin::current().client());
+        let message = "this client has too many searches in progress: retry, with fewer at the same time";
+        Ok(work.map_err(|_| Error::ConcurrencyLimit(message))?.start().await)
     }
 
     /// Validates path, query and headers, and returns the Idempotency-Key.

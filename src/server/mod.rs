@@ -130,7 +130,8 @@ impl HttpService {
             Some(response) => Ok(response),
             None => {
                 let span = tracing::info_span!("request", id = id.as_str());
-                let origin = Origin::request(self.access_log.shown_address(client_address.ip), id.as_str());
+                let shown = self.access_log.shown_address(client_address.ip);
+                let origin = Origin::request(shown, client_address.key(), id.as_str());
                 let origin = match &trace {
                     Some(trace) => origin.with_trace(trace.trace()),
                     None => origin,

@@ -91,8 +91,11 @@ impl CompiledOperation {
         request_document: RequestDocument,
     ) -> Result<Self, String> {
         let (of_params, of_body) = (declared.clone(), declared.clone());
-        let params =
-            move || params(&request_document(&of_params)).unwrap_or_else(|error| invalid(&of_params, &error));
+        let params = move || {
+            let params = params(&request_document(&of_params));
+            let params = params.unwrap_or_else(|error| invalid(&of_params, &error));
+            if of_params.ignores_unknown_query { params.ignoring_unknown_query() } else { params }
+        };
         let schema = move || {
             body_schema(&request_document(&of_body), &of_body)
                 .unwrap_or_else(|error| invalid(&of_body, &error))

@@ -1,12 +1,12 @@
 //! Rate limits of requests: per account for authenticated callers, per address for anonymous ones. Writes,
 //! webhooks and images have limits of their own.
-use std::net::IpAddr;
 
 use poem::http::{HeaderMap, HeaderValue, header};
 use uuid::Uuid;
 
 use super::client_address::ClientAddress;
 use crate::{
+    domain::client_key::ClientKey,
     http::{operation::RateLimitClass, problem::Problem, problem_code::ProblemCode, rate_limit_headers},
     infra::rate_limiter::{Policy, RateLimiter},
 };
@@ -100,21 +100,14 @@ impl RateLimits {
     }
 }
 
-/// The client that a rate limit counts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-enum Key {
-    User(Uuid),
-    Address(Option<IpAddr>),
-}
-
 /// Returns the policies that apply to a request, and the key that they count by.
 fn policies_for(
     user: Option<Uuid>,
     address: &ClientAddress,
     class: RateLimitClass,
-) -> (&'static [&'static Policy], Key) {
-    let address = Key::Address(address.network());
-    let key = user.map_or(address, Key::User);
+) -> (&'static [&'static Policy], ClientKey) {
+    let address = address.key();
+    let key = user.map_or(address, ClientKey::Account);
     match (class, user) {
         (RateLimitClass::Read, Some(_)) => (&[&AUTHENTICATED], key),
         (RateLimitClass::Read, None) => (&[&ANONYMOUS], key),

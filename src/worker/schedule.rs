@@ -92,12 +92,13 @@ pub async fn backup(app: &App, job: &ClaimedJob) -> Result<(), JobError> {
 pub async fn sweep(app: &App, job: &ClaimedJob) -> Result<(), JobError> {
     let now = app.clock.now();
     // All sweeps run, even if one of them fails.
-    let results: [Result<(), JobError>; 10] = [
+    let results: [Result<(), JobError>; 11] = [
         app.sessions.delete_expired().await.map_err(JobError::from),
         app.sessions.attempts.0.trim().await.map_err(JobError::from),
         app.audit.delete_expired().await.map_err(JobError::from),
         app.posts.delete_expired_previews().await.map_err(JobError::from),
         idempotency::delete_expired(&app.db, now).await.map_err(JobError::from),
+        app.daily_writes.delete_expired().await.map_err(JobError::from),
         app.webhook_events.sweep().await.map_err(JobError::from),
         app.webhook_endpoints.sweep().await.map_err(JobError::from),
         delete_events(app, now).await,

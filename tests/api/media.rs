@@ -41,7 +41,7 @@ async fn an_uploaded_image_is_public() {
     );
     let widths: Vec<_> =
         body["variants"].as_array().expect("variants").iter().map(|it| &it["width"]).collect();
-    assert_eq!(widths, [160, 320, 640, 960]);
+    assert_eq!(widths, [48, 64, 96, 128, 256, 384, 640, 828]);
     let served = api.get(&url).await.is(200);
     assert_eq!(json!(served.bytes.len()), body["size"]);
     assert_eq!(served.header("content-length"), body["size"].to_string());

@@ -184,8 +184,19 @@ impl Api {
         self.instance(self.app.db.clone()).await
     }
 
+    /// Starts another instance of the service with the same connections and files, and with these settings.
+    pub async fn restarted_with(&self, settings: &[(&'static str, &str)]) -> Api {
+        self.instance_with(self.app.db.clone(), settings).await
+    }
+
     async fn instance(&self, db: Db) -> Api {
-        let config = Config::read(&self.settings).expect("the settings are valid");
+        self.instance_with(db, &[]).await
+    }
+
+    async fn instance_with(&self, db: Db, settings: &[(&'static str, &str)]) -> Api {
+        let changed = settings.iter().map(|(name, value)| (*name, Some((*value).to_owned())));
+        let flags: Vec<_> = changed.chain(self.settings.iter().cloned()).collect();
+        let config = Config::read(&flags).expect("the settings are valid");
         let operations = tenon::api::operation_paths();
         let app = App::new(db, self.clock.clone(), &config, operations);
         let app = app.await.expect("the services start");

@@ -4,6 +4,7 @@ mod decoding;
 mod migrations;
 mod orphans;
 mod queue;
+mod readers;
 mod shared_limits;
 mod support;
 mod writer;

@@ -1,9 +1,10 @@
 use super::*;
+use crate::domain::client_key::ClientKey;
 
 const ACCOUNT: Option<Uuid> = Some(Uuid::from_u128(1));
 
 fn of(address: &str) -> Origin {
-    Origin::request(Some(address.to_owned()), "one")
+    Origin::request(Some(address.to_owned()), ClientKey::Address(None), "one")
 }
 
 #[test]

@@ -11,7 +11,10 @@ use tokio::task::futures::TaskLocalFuture;
 use uuid::Uuid;
 
 use crate::{
-    domain::principal::{Principal, Via},
+    domain::{
+        client_key::ClientKey,
+        principal::{Principal, Via},
+    },
     infra::traces::Trace,
 };
 
@@ -30,6 +33,8 @@ struct Source {
     name: Option<String>,
     address: Option<String>,
     request_id: Option<String>,
+    /// The client of a request while there is no caller.
+    client: Option<ClientKey>,
     caller: OnceLock<Actor>,
     /// The current span.
     trace: Option<Trace>,
@@ -44,10 +49,11 @@ pub(super) struct Actor {
 }
 
 impl Origin {
-    /// Creates the origin of a request. `address` is the client address, as far as it may be stored.
-    pub fn request(address: Option<String>, id: &str) -> Self {
-        let request_id = Some(id.to_owned());
-        Origin::new(Source { address, request_id, ..Source::new(ActorKind::Anonymous, None) })
+    /// Creates the origin of a request. `address` is the client address, as far as it may be stored, and `client` the key
+    /// of an anonymous client.
+    pub fn request(address: Option<String>, client: ClientKey, id: &str) -> Self {
+        let (request_id, client) = (Some(id.to_owned()), Some(client));
+        Origin::new(Source { address, request_id, client, ..Source::new(ActorKind::Anonymous, None) })
     }
 
     /// Creates the origin of a job of this kind.
@@ -110,6 +116,13 @@ impl Origin {
         *self = Origin::new(Source { caller: OnceLock::from(actor), ..source });
     }
 
+    /// Returns the client that limits count by; `None` for jobs, commands and the server itself.
+    pub fn client(&self) -> Option<ClientKey> {
+        let source = self.0.as_ref()?;
+        let account = source.caller.get().and_then(|caller| caller.account);
+        account.map(ClientKey::Account).or(source.client)
+    }
+
     /// Returns the address of the client.
     pub fn address(&self) -> Option<&str> {
         self.0.as_ref()?.address.as_deref()
@@ -144,7 +157,7 @@ impl Origin {
 
 impl Source {
     fn new(kind: ActorKind, name: Option<&str>) -> Self {
-        let (name, address, request_id) = (name.map(str::to_owned), None, None);
-        Source { kind, name, address, request_id, caller: OnceLock::new(), trace: None }
+        let (name, address, request_id, client) = (name.map(str::to_owned), None, None, None);
+        Source { kind, name, address, request_id, client, caller: OnceLock::new(), trace: None }
     }
 }

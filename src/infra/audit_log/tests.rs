@@ -1,6 +1,7 @@
 use entity::user::{self, Role, Status};
 
 use super::*;
+use crate::domain::client_key::ClientKey;
 
 fn user() -> user::Model {
     user::Model {
@@ -58,7 +59,7 @@ fn changes_are_bounded() {
 async fn a_unit_of_work_has_the_origin_of_its_caller() {
     let address = || Origin::current().address().map(str::to_owned);
     assert_eq!(address(), None);
-    let request = Origin::request(Some("203.0.113.0/24".to_owned()), "one");
+    let request = Origin::request(Some("203.0.113.0/24".to_owned()), ClientKey::Address(None), "one");
     let found = request.scope(async {
         let origin = Origin::current();
         tokio::spawn(origin.scope(async move { (address(), Origin::current().actor().kind) })).await

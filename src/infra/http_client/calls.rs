@@ -17,6 +17,8 @@ const TRACESTATE: HeaderName = HeaderName::from_static("tracestate");
 /// The purpose of a client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CallKind {
+    /// The server that the command `tenon health` checks.
+    Health,
     /// The source of exchange rates.
     Rates,
     Upstream,
@@ -29,6 +31,7 @@ pub enum CallKind {
 impl CallKind {
     pub fn as_str(self) -> &'static str {
         match self {
+            CallKind::Health => "health",
             CallKind::Rates => "rates",
             CallKind::Upstream => "upstream",
             CallKind::Traces => "traces",

@@ -14,13 +14,18 @@ use std::{
 
 use parking_lot::Mutex;
 use sea_orm::{
-    ConnAcquireErr, ConnectionTrait, DbBackend, DbErr, ExecResult, ProxyRow, QueryResult, Statement,
+    ConnectionTrait, DbBackend, DbErr, ExecResult, ProxyRow, QueryResult, Statement,
     prelude::async_trait::async_trait,
 };
-use tokio::{runtime::Handle, sync::Semaphore};
+use tokio::runtime::Handle;
 
 use super::{Access, Connection, Database, blocking::run_blocking, error::is_interrupted};
-use crate::infra::{db_metrics::PoolUse, metrics::Gauge, rows::FromRow};
+use crate::infra::{
+    audit_log::Origin,
+    client_permits::{ClientPermits, Shares},
+    db_metrics::PoolUse,
+    rows::FromRow,
+};
 
 /// Maximum duration of a query on the calling thread.
 const INLINE_LIMIT: Duration = Duration::from_millis(1);
@@ -32,7 +37,19 @@ const SKIPPED: u32 = 64;
 const MAX_SLOW: usize = 64;
 
 /// Slow queries at the same time. More than there are cores, because they also wait for the disk.
-const SLOW_QUERIES: usize = 8;
+pub(super) const SLOW_QUERIES: usize = 8;
+
+/// Returns the numbers of slow queries at the same time. A client has at most half of the cores, so that the queries of
+/// other clients find a free one. The time that a query waits is limited, not the number of waiting ones.
+fn shares() -> Shares {
+    let cores = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
+    Shares {
+        running: SLOW_QUERIES,
+        running_per_client: (cores / 2).clamp(1, SLOW_QUERIES / 2),
+        accepted: usize::MAX,
+        accepted_per_client: usize::MAX,
+    }
+}
 
 /// Maximum duration of a slow query, as `statement_timeout` on PostgreSQL.
 pub const MAX_QUERY: Duration = Duration::from_secs(5);
@@ -52,9 +69,7 @@ struct Inner {
     /// As many as the runtime has threads, so that one is usually available.
     inline: Box<[Mutex<Option<InlineReader>>]>,
     idle: Mutex<IdleConnections>,
-    permits: Arc<Semaphore>,
-    /// Queries that wait for a permit.
-    waiting: Gauge,
+    permits: ClientPermits,
     max_query: Duration,
 }
 
@@ -82,16 +97,14 @@ impl Readers {
             Ok(Mutex::new(Some(InlineReader { connection, slow: HashMap::new() })))
         };
         let inline = (0..cores).map(|_| open()).collect::<Result<_, DbErr>>()?;
-        let permits = Arc::new(Semaphore::new(SLOW_QUERIES));
-        let (idle, waiting) = (Mutex::default(), Gauge::default());
-        Ok(Readers(Arc::new(Inner { database, inline, idle, permits, waiting, max_query })))
+        let permits = ClientPermits::new(shares());
+        Ok(Readers(Arc::new(Inner { database, inline, idle: Mutex::default(), permits, max_query })))
     }
 
     /// Returns the use of the connections for queries on the calling thread, and of those for slow queries.
     pub fn pools(&self) -> [PoolUse; 2] {
         let locked = self.0.inline.iter().filter(|reader| reader.is_locked()).count();
-        let slow = SLOW_QUERIES.saturating_sub(self.0.permits.available_permits());
-        let waiting = usize::try_from(self.0.waiting.get()).unwrap_or_default();
+        let (slow, waiting) = self.0.permits.load();
         [
             PoolUse { pool: "inline", in_use: locked, max: self.0.inline.len(), waiting: 0 },
             PoolUse { pool: "slow", in_use: slow, max: SLOW_QUERIES, waiting },
@@ -162,14 +175,7 @@ impl Readers {
         F: FnOnce(&mut Connection) -> Result<T, DbErr> + Send + 'static,
         T: Send + 'static,
     {
-        let acquire = tokio::time::timeout(ACQUIRE_TIMEOUT, self.0.permits.clone().acquire_owned());
-        let waiting = self.0.waiting.enter();
-        let permit = match acquire.await {
-            Ok(Ok(permit)) => permit,
-            Ok(Err(_)) => return Err(DbErr::ConnectionAcquire(ConnAcquireErr::ConnectionClosed)),
-            Err(_) => return Err(DbErr::ConnectionAcquire(ConnAcquireErr::Timeout)),
-        };
-        drop(waiting);
+        let permit = self.0.permits.acquire(Origin::current().client(), ACQUIRE_TIMEOUT).await?;
         let readers = self.clone();
         run_blocking(move |mut cancellation| {
             let idle = readers.0.idle.lock().connections.pop();
@@ -227,9 +233,7 @@ impl Readers {
 
     /// Closes the connections, after the queries that are running.
     pub async fn close(&self) {
-        let permits = self.0.permits.acquire_many(SLOW_QUERIES as u32).await;
-        self.0.permits.close();
-        drop(permits);
+        self.0.permits.close().await;
         self.0.idle.lock().connections.clear();
         for reader in &self.0.inline {
             *reader.lock() = None;

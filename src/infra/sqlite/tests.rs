@@ -9,8 +9,12 @@ use parking_lot::Mutex;
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, FromQueryResult, QueryResult, Statement};
 use uuid::Uuid;
 
-use super::{Access, Database, MAX_QUERY, Readers, SharedConnection, error::query_error};
+use super::{
+    Access, Database, MAX_QUERY, Readers, SharedConnection, error::query_error, readers::SLOW_QUERIES,
+};
+use crate::domain::client_key::ClientKey;
 use crate::infra::{
+    audit_log::Origin,
     db_error::{Fault, fault},
     notify::ChangeNotifier,
     query_log::QueryObserver,
@@ -230,4 +234,35 @@ async fn after_a_failure_of_the_storage_no_transaction_commits() {
     assert_eq!(fault(&sync), Fault::Io);
     let dump = file.1.with_separate_failure();
     assert!(dump.failure().check().is_ok() && file.1.failure().check().is_err());
+}
+
+#[tokio::test]
+async fn slow_queries_of_one_client_do_not_delay_those_of_another() {
+    let file = TestFile::new(None);
+    let readers = Readers::open(file.1.clone(), MAX_QUERY).unwrap();
+    let (release, released) = std::sync::mpsc::channel::<()>();
+    let released = Arc::new(Mutex::new(released));
+    let client = |number| Origin::request(None, ClientKey::Account(Uuid::from_u128(number)), "one");
+    let blocked: Vec<_> =
+        (0..2 * SLOW_QUERIES)
+            .map(|_| {
+                let (readers, released) = (readers.clone(), released.clone());
+                tokio::spawn(client(1).scope(async move {
+                    readers.on_thread(move |_| Ok(released.lock().recv().is_ok())).await
+                }))
+            })
+            .collect();
+    // All tasks of the first client wait for a permit or run before the second client begins.
+    for _ in 0..100 {
+        tokio::task::yield_now().await;
+    }
+    let other =
+        client(2).scope(readers.on_thread(|connection| connection.query(&select("SELECT 1"), 1))).await;
+    assert_eq!(other.unwrap().len(), 1);
+    for _ in &blocked {
+        release.send(()).unwrap();
+    }
+    for task in blocked {
+        assert!(task.await.unwrap().unwrap());
+    }
 }

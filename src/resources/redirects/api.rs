@@ -23,6 +23,7 @@ impl RedirectsApi {
     ///
     /// Each redirect includes the number of requests that it has redirected (`hits`).
     #[oai(path = "/", method = "get", operation_id = "redirectsList")]
+    #[operation(search = "q")]
     async fn list(
         &self,
         _editor: Caller<Editors>,

@@ -3,10 +3,12 @@
 use std::collections::{BTreeMap, HashMap};
 
 use poem::{Response, endpoint::BoxEndpoint, http::Method};
+use tokio::sync::Semaphore;
 
 use super::{Dispatcher, in_flight_keys::InFlightKeys, path_item::PathItem};
 use crate::{
     http::{operation::Operation, router::Router},
+    infra::client_permits::{ClientPermits, Shares},
     server::{
         credential::Authenticator,
         operation::{CompiledOperation, RequestDocument},
@@ -17,6 +19,14 @@ use crate::{
 
 /// Endpoints by path, in the form of [`poem_path`], and by method.
 type Endpoints = HashMap<String, HashMap<Method, BoxEndpoint<'static, Response>>>;
+
+/// The searches of a client at the same time. Others wait for it, up to a maximum.
+const SEARCHES: Shares = Shares {
+    running: Semaphore::MAX_PERMITS,
+    running_per_client: 2,
+    accepted: usize::MAX,
+    accepted_per_client: 8,
+};
 
 const METHODS: [&str; 5] = ["GET", "POST", "PUT", "PATCH", "DELETE"];
 
@@ -66,6 +76,8 @@ impl Dispatcher {
                 operation_ids: operations.iter().map(|operation| operation.id).collect(),
                 authenticator,
                 in_flight: InFlightKeys::default(),
+                searches: ClientPermits::new(SEARCHES),
+                daily_writes: None,
                 require_if_match: false,
                 body_limit: 1_048_576,
                 cache: ResponseCache::disabled(),

@@ -25,7 +25,7 @@ impl AuthorsApi {
     ///
     /// Lists users with at least one published post, as author or co-author.
     #[oai(path = "/", method = "get", operation_id = "authorsList")]
-    #[operation(cached_by = "super::COLLECTIONS")]
+    #[operation(cached_by = "super::COLLECTIONS", search = "q")]
     async fn list(
         &self,
         _viewer: OptionalAuth,

@@ -26,6 +26,7 @@ impl UsersApi {
     ///
     /// The list includes imported authors, which have no e-mail address and cannot sign in.
     #[oai(path = "/", method = "get", operation_id = "usersList")]
+    #[operation(search = "q")]
     async fn list(
         &self,
         _admin: Caller<Admins>,

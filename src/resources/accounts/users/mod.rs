@@ -14,7 +14,7 @@ pub use example::example_user_id;
 pub use import::find_or_create_author;
 pub use password::Passwords;
 pub(in crate::resources) use row::{hashing_error, to_user};
-pub use service::{PASSWORD_CHECKS, Users};
+pub use service::Users;
 pub use types::{AuthorRef, Password, Status, User, UserInput, UserPatch, UserQuery};
 
 use crate::http::operation::Tag;

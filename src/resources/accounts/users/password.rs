@@ -7,7 +7,7 @@ use tokio::{
     task,
 };
 
-use crate::{domain::secret::Secret, infra::metrics::Gauge};
+use crate::domain::secret::Secret;
 
 const MEMORY_KIB: u32 = 19_456;
 const ITERATIONS: u32 = 2;

@@ -28,6 +28,7 @@ impl CustomersApi {
     ///
     /// Each customer includes the number of its invoices, unless `fields` omits it.
     #[oai(path = "/", method = "get", operation_id = "customersList")]
+    #[operation(search = "q")]
     async fn list(
         &self,
         _accountant: Caller<Accountants>,

@@ -31,6 +31,7 @@ impl InvoicesApi {
     /// The amount of an invoice in another currency is converted. `original` contains the original amount and
     /// the rate.
     #[oai(path = "/:locale", method = "get", operation_id = "invoicesList")]
+    #[operation(search = "q")]
     async fn list(
         &self,
         _accountant: Caller<Accountants>,

@@ -28,6 +28,7 @@ impl InvoiceExportsApi {
     /// spreadsheet would evaluate as a formula. An error during the export aborts the connection: the file is
     /// then incomplete.
     #[oai(path = "/:locale/csv", method = "get", operation_id = "invoicesExportCsv")]
+    #[operation(search = "q")]
     async fn export_csv(
         &self,
         accountant: Caller<Accountants>,
@@ -53,6 +54,7 @@ impl InvoiceExportsApi {
     /// locale. All lines are from one database snapshot. An error during the export aborts the connection:
     /// the file is then incomplete.
     #[oai(path = "/:locale/ndjson", method = "get", operation_id = "invoicesExportNdjson")]
+    #[operation(search = "q")]
     async fn export_ndjson(
         &self,
         accountant: Caller<Accountants>,

@@ -30,7 +30,7 @@ impl DocumentsApi {
     /// Sorted by position, then by path. `prefix` selects a subtree. With `deleted=only`, editors list
     /// deleted documents.
     #[oai(path = "/", method = "get", operation_id = "documentsList")]
-    #[operation(cached_by = "super::COLLECTIONS")]
+    #[operation(cached_by = "super::COLLECTIONS", search = "q")]
     async fn list(
         &self,
         viewer: OptionalAuth,

@@ -47,6 +47,7 @@ impl MediaApi {
     ///
     /// Newest first by default. Authors see the images that they uploaded; editors see all images.
     #[oai(path = "/api/media", method = "get", operation_id = "mediaList")]
+    #[operation(search = "q")]
     async fn list(
         &self,
         author: Caller<Writers>,

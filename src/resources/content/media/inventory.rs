@@ -57,5 +57,7 @@ pub async fn known_stems(db: &Db, prefix: &str) -> Result<BTreeSet<String>, DbEr
     let orphans = media_orphan::Entity::find().filter(media_orphan::Column::Stem.starts_with(prefix));
     let orphans = orphans.all(db.read()).await?;
     let stems = keys.iter().map(|key| stem(key).to_owned());
-    Ok(stems.chain(orphans.into_iter().map(|row| row.stem)).collect())
+    // The folder of a variant is that of its image.
+    let orphans = orphans.iter().map(|row| row.stem.split('/').next().unwrap_or(&row.stem).to_owned());
+    Ok(stems.chain(orphans).collect())
 }

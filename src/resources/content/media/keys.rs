@@ -1,15 +1,16 @@
 //! Blob keys, file names and wire representation of a `media` row.
 use entity::media;
 
-use super::types::{Media, MediaType, MediaVariant};
+use super::{
+    sizes::VariantSizes,
+    types::{Media, MediaType},
+};
 use crate::{
     domain::{id::Id, timestamp::Timestamp},
     http::problem::{Error, Result},
     images::Format,
 };
 
-/// Widths of the variants that the response lists, in pixels.
-const WIDTHS: [i64; 6] = [160, 320, 640, 960, 1280, 1920];
 /// Resolution of a stored focus coordinate: ten-thousandths of a side.
 pub const FOCUS_SCALE: f64 = 10_000.0;
 
@@ -83,27 +84,18 @@ pub fn filename(client_name: Option<&str>, format: Format) -> String {
     format!("{stem}.{}", format.extension())
 }
 
-fn wire_variants(row: &media::Model) -> Vec<MediaVariant> {
-    // A GIF has no listed variants: it may be animated, but WebP output is a still image. A smaller GIF can
-    // have more bytes than the original.
-    let is_still = format_of(&row.key) != Some(Format::Gif);
-    let narrower = WIDTHS.into_iter().filter(|width| is_still && *width < row.width);
-    let variant = |width: i64| MediaVariant {
-        url: format!("/media/{}?w={width}&format=webp", row.key).into(),
-        width: width as i32,
-        height: ((row.height * width + row.width / 2) / row.width).max(1) as i32,
-    };
-    narrower.map(variant).collect()
-}
-
-impl From<media::Model> for Media {
-    fn from(row: media::Model) -> Self {
+impl Media {
+    /// Returns the representation of a row, which lists variants in these sizes.
+    pub(super) fn new(row: media::Model, sizes: &VariantSizes) -> Self {
         let coordinate = |value: i64| value as f64 / FOCUS_SCALE;
+        // A GIF has no listed variants: it may be animated, but WebP output is a still image. A smaller GIF can
+        // have more bytes than the original.
+        let is_still = format_of(&row.key) != Some(Format::Gif);
         Media {
             id: Id::from(row.id),
             url: format!("/media/{}", row.key).into(),
             media_type: row.media_type,
-            variants: wire_variants(&row),
+            variants: if is_still { sizes.listed(&row) } else { Vec::new() },
             size: row.size,
             width: row.width as i32,
             height: row.height as i32,

@@ -6,8 +6,11 @@ mod keys;
 pub mod orphans;
 mod serve;
 mod service;
+mod sizes;
+mod stored_variants;
 mod types;
 mod upload;
+mod variant_uses;
 mod variants;
 
 pub use api::MediaApi;

@@ -1,4 +1,4 @@
-//! Registry of stored bytes that belong to no row of `media`, so that they can be deleted later.
+//! Registry of stored bytes that belong to no row of `media` or `media_variants`, so that they can be deleted later.
 //!
 //! A stem is registered before its bytes are written, and again in the transaction that deletes the image. A
 //! process that stops between these steps therefore leaves no bytes behind for good: [`sweep`] deletes them.
@@ -26,6 +26,24 @@ const GRACE: i64 = 10 * 60 * 1000;
 const BATCH: u64 = 500;
 /// Failures after which a sweep stops: the blob store itself is probably unavailable.
 const FAILURES: usize = 3;
+
+/// Returns the stem of one variant: `STEM/NAME`.
+pub fn variant_stem(key: &str, name: &str) -> String {
+    format!("{}/{name}", stem(key))
+}
+
+/// Registers the stem of a variant before its bytes are written. It may be marked for deletion, because an earlier one with
+/// the same name is being deleted.
+pub async fn register_variant(db: &Db, stem: &str, now: i64) -> Result<()> {
+    let row = ActiveModel { stem: Set(stem.to_owned()), deletable: Set(0), since: Set(now) };
+    let replace =
+        OnConflict::column(Column::Stem).update_columns([Column::Deletable, Column::Since]).to_owned();
+    db.write(async move |tx: Tx| {
+        Entity::insert(row).on_conflict(replace).exec_without_returning(&*tx).await?;
+        Ok(())
+    })
+    .await
+}
 
 /// Registers a stem before bytes are written under it.
 pub async fn register(db: &Db, stem: &str, now: i64) -> Result<()> {
@@ -58,11 +76,15 @@ pub async fn mark_for_deletion(tx: &Tx, stem: &str, now: i64) -> Result<()> {
     Ok(())
 }
 
-/// Deletes the blobs of a stem, then its registration.
+/// Deletes the blobs of a stem, or the blob of one variant, then its registration.
 pub async fn delete_blobs(db: &Db, blobs: &Blobs, stem: &str) -> Result<()> {
     let failed = |error: std::io::Error| Error::Internal(format!("cannot delete a blob: {error}"));
-    for entry in blobs.list(&prefix(stem)).await.map_err(failed)? {
-        blobs.remove(&entry.key).await.map_err(failed)?;
+    if stem.contains('/') {
+        blobs.remove(&prefix(stem)).await.map_err(failed)?;
+    } else {
+        for entry in blobs.list(&prefix(stem)).await.map_err(failed)? {
+            blobs.remove(&entry.key).await.map_err(failed)?;
+        }
     }
     let stem = stem.to_owned();
     db.write(async move |tx: Tx| {

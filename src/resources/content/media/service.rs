@@ -19,9 +19,12 @@ use uuid::Uuid;
 use super::{
     keys::{FOCUS_SCALE, filename, format_of, stem},
     orphans,
+    sizes::VariantSizes,
     types::{Media, MediaPatch, MediaQuery},
+    variant_uses::VariantUses,
 };
 use crate::{
+    config::MediaConfig,
     domain::{
         event::{Audience, EventType},
         id::Id,
@@ -42,6 +45,7 @@ use crate::{
     infra::{
         audit_log::Changes,
         blobs::Blobs,
+        client_permits::{ClientPermits, Shares},
         clock::Clock,
         db::{Db, Tx},
     },
@@ -54,37 +58,50 @@ pub struct MediaLibrary {
     pub(super) clock: Clock,
     cursors: CursorKey,
     pub(super) blobs: Blobs,
+    pub(super) sizes: VariantSizes,
+    /// Maximum bytes of the variants of all images.
+    pub(super) variants_bytes: i64,
+    pub(super) variant_uses: VariantUses,
     /// Permits to sanitize uploads and to make variants, half of the cores each. One image needs up to 256
     /// MiB of memory, and separate permits keep a burst of variant requests from blocking uploads.
     pub(super) upload_permits: Arc<Semaphore>,
-    pub(super) variant_permits: Arc<Semaphore>,
+    pub(super) variant_permits: ClientPermits,
     /// Variants in progress, by blob key: concurrent requests for the same variant wait for the first one.
     pub(super) in_progress: Arc<Mutex<HashMap<String, Weak<tokio::sync::Mutex<()>>>>>,
-    /// Permits to wait for a free encoder.
-    pub(super) queue_permits: Arc<Semaphore>,
     /// Variants that failed, by blob key, with the time until which they are not retried; `None` means never
     /// retry.
     pub(super) failed: Arc<Mutex<HashMap<String, Option<i64>>>>,
 }
 
-/// Requests that make or wait for a variant at the same time.
-const MAX_WAITING: usize = 32;
+/// Returns the numbers of variants that are made or waited for at the same time. A quarter of them per client, which is at
+/// least as many as the reads of one connected client.
+fn variant_shares(cores: usize) -> Shares {
+    let (running, per_client) = (cores.div_ceil(2), (2 * cores).max(8));
+    Shares {
+        running,
+        running_per_client: running.div_ceil(2),
+        accepted: 4 * per_client,
+        accepted_per_client: per_client,
+    }
+}
 
 impl MediaLibrary {
-    pub fn new(db: Db, clock: Clock, cursors: CursorKey, blobs: Blobs) -> Self {
+    pub fn new(db: Db, clock: Clock, cursors: CursorKey, blobs: Blobs, config: &MediaConfig) -> Self {
         let cores = thread::available_parallelism().map_or(2, NonZero::get);
-        let [upload_permits, variant_permits] = [(); 2].map(|()| Arc::new(Semaphore::new(cores.div_ceil(2))));
-        let queue_permits = Arc::new(Semaphore::new(MAX_WAITING));
+        let upload_permits = Arc::new(Semaphore::new(cores.div_ceil(2)));
+        let variant_permits = ClientPermits::new(variant_shares(cores));
         let (in_progress, failed) = (Arc::default(), Arc::default());
         MediaLibrary {
             db,
             clock,
             cursors,
             blobs,
+            sizes: VariantSizes::new(&config.media_sizes),
+            variants_bytes: i64::try_from(config.media_variants_bytes.0).unwrap_or(i64::MAX),
+            variant_uses: VariantUses::default(),
             upload_permits,
             variant_permits,
             in_progress,
-            queue_permits,
             failed,
         }
     }
@@ -92,7 +109,8 @@ impl MediaLibrary {
     /// Returns the weak ETag of a list, which changes with every change of the `media` table.
     pub async fn list_etag(&self, caller: &Principal, target: &str) -> Result<ETag> {
         let version = self.db.versions(&["media"]).await?;
-        Ok(ETag::weak_from_parts(&["media", &version.to_string(), &cache_key(Some(caller)), target]))
+        let (version, caller) = (version.to_string(), cache_key(Some(caller)));
+        Ok(ETag::weak_from_parts(&["media", &version, &caller, target, &self.sizes.text()]))
     }
 
     pub async fn list(&self, caller: &Principal, query: &MediaQuery) -> Result<Page<Media>> {
@@ -132,12 +150,14 @@ impl MediaLibrary {
             vec![first, SortValue::Id(row.id)]
         };
         let (rows, pagination) = slice.fetch(self.db.read(), find, |find| find, position).await?;
-        Ok(Page { data: rows.into_iter().map(Media::from).collect(), pagination })
+        let data = rows.into_iter().map(|row| Media::new(row, &self.sizes)).collect();
+        Ok(Page { data, pagination })
     }
 
     pub async fn get(&self, caller: &Principal, id: Id<Media>) -> Result<Media> {
         let row = media::Entity::find_by_id(id.0).one(self.db.read()).await?;
-        row.filter(|row| manages(caller, row)).map(Media::from).ok_or(Error::NotFound("image"))
+        let row = row.filter(|row| manages(caller, row)).ok_or(Error::NotFound("image"))?;
+        Ok(Media::new(row, &self.sizes))
     }
 
     pub async fn update(
@@ -147,10 +167,10 @@ impl MediaLibrary {
         patch: MediaPatch,
         precondition: Precondition,
     ) -> Result<Media> {
-        let (caller, now) = (caller.clone(), self.clock.now());
+        let (caller, now, sizes) = (caller.clone(), self.clock.now(), self.sizes.clone());
         self.db
             .write(async move |tx| {
-                let row = load_for_update(&tx, &caller, id, &precondition).await?;
+                let row = load_for_update(&tx, &caller, id, &precondition, &sizes).await?;
                 let format = format_of(&row.key).unwrap_or(Format::Jpeg);
                 let name =
                     patch.filename.map_or_else(|| row.filename.clone(), |name| filename(Some(&name), format));
@@ -163,7 +183,7 @@ impl MediaLibrary {
                 let unchanged =
                     (&name, &alt, focus_x, focus_y) == (&row.filename, &row.alt, row.focus_x, row.focus_y);
                 if unchanged {
-                    return Ok(Media::from(row));
+                    return Ok(Media::new(row, &sizes));
                 }
                 let before = row.clone();
                 let mut row = row.into_active_model();
@@ -174,18 +194,18 @@ impl MediaLibrary {
                 let row = row.update(&*tx).await?;
                 tx.record_changes(id, Changes::between(&before, &row));
                 emit(&tx, EventType::MediaUpdated, &row, now).await?;
-                Ok(Media::from(row))
+                Ok(Media::new(row, &sizes))
             })
             .await
     }
 
     /// Deletes an image. Its blobs and those of its variants are deleted after the commit.
     pub async fn delete(&self, caller: &Principal, id: Id<Media>, precondition: Precondition) -> Result<()> {
-        let (caller, now) = (caller.clone(), self.clock.now());
+        let (caller, now, sizes) = (caller.clone(), self.clock.now(), self.sizes.clone());
         let deleted_stem = self
             .db
             .write(async move |tx| {
-                let row = load_for_update(&tx, &caller, id, &precondition).await?;
+                let row = load_for_update(&tx, &caller, id, &precondition, &sizes).await?;
                 let blob_stem = stem(&row.key).to_owned();
                 orphans::mark_for_deletion(&tx, &blob_stem, now).await?;
                 row.clone().delete(&*tx).await?;
@@ -261,10 +281,11 @@ async fn load_for_update(
     caller: &Principal,
     id: Id<Media>,
     precondition: &Precondition,
+    sizes: &VariantSizes,
 ) -> Result<media::Model> {
     lock_active(tx, caller).await?;
     let row = media::Entity::find_by_id(id.0).lock_exclusive().one(&**tx).await?;
     let row = row.filter(|row| manages(caller, row)).ok_or(Error::NotFound("image"))?;
-    precondition.check(&Media::from(row.clone()).etag())?;
+    precondition.check(&Media::new(row.clone(), sizes).etag())?;
     Ok(row)
 }

@@ -129,7 +129,9 @@ impl Resource for Media {
     const HEADERS: &'static [&'static str] = &["Last-Modified"];
 
     fn etag(&self) -> ETag {
-        ETag::for_version(self.id.0, self.version)
+        // The listed variants depend on a setting, not on the version.
+        let widths: Vec<i32> = self.variants.iter().map(|variant| variant.width).collect();
+        ETag::from_parts(&[&self.id.to_string(), &self.version.to_string(), &format!("{widths:?}")])
     }
     fn location(&self) -> String {
         format!("/api/media/{}", self.id)

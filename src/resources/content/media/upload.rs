@@ -8,7 +8,7 @@ use std::{
 use entity::{media, user};
 use ring::digest::{Context, SHA256};
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, QueryFilter, QuerySelect,
+    ActiveModelTrait, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QuerySelect,
     sea_query::{Alias, Expr, ExprTrait},
 };
 use tokio::sync::Semaphore;
@@ -36,7 +36,7 @@ use crate::{
 };
 
 /// Quota of one account: 1 GiB and 10,000 files.
-const BYTES: i64 = 1 << 30;
+pub(super) const BYTES: i64 = 1 << 30;
 const FILES: i64 = 10_000;
 
 /// An uploaded file before it is decoded.
@@ -140,7 +140,8 @@ impl MediaLibrary {
             self.check_quota(self.db.read(), caller.user, row.size).await?;
             self.write(&row, clean).await?;
         }
-        let (library, caller, blob_key) = (self.clone(), caller.clone(), row.key.clone());
+        let (uploader, library) = (caller.user, self.clone());
+        let (caller, blob_key) = (caller.clone(), row.key.clone());
         let bytes_written = existing.is_none();
         let stored = run_once(&self.db, attempt, async move |tx| {
             library.claim(&tx, &caller, row, bytes_written).await
@@ -151,6 +152,9 @@ impl MediaLibrary {
             orphans::delete_if_orphaned(&self.db, &self.blobs, &blob_key, now)
                 .await
                 .ok_or_log("deleting the blobs of a failed upload");
+        }
+        if claimed_here {
+            self.shrink_variants(uploader).await.ok_or_log("deleting image variants beyond the quota");
         }
         stored
     }
@@ -200,7 +204,7 @@ impl MediaLibrary {
         user::Entity::find_by_id(caller.user).lock_exclusive().one(&**tx).await?;
         lock_active(tx, caller).await?;
         if let Some(existing) = find_duplicate(&**tx, Some(caller.user), &row.sha256).await? {
-            return Ok(Media::from(existing));
+            return Ok(Media::new(existing, &self.sizes));
         }
         if !bytes_written {
             return Err(Error::Conflict("the same image was deleted during the upload: send it again"));
@@ -209,26 +213,13 @@ impl MediaLibrary {
         orphans::claim(tx, stem(&row.key)).await?;
         media::ActiveModel::from(row.clone()).reset_all().insert(&**tx).await?;
         emit(tx, EventType::MediaCreated, &row, row.created_at).await?;
-        Ok(Media { new: true, ..Media::from(row) })
+        Ok(Media { new: true, ..Media::new(row, &self.sizes) })
     }
 
-    /// Checks that `additional` bytes and one more file fit the quota of the account.
+    /// Checks that `additional` bytes and one more file fit the quota of the account. Its variants do not count here: they are
+    /// deleted if they do not fit beside the originals.
     async fn check_quota<C: ConnectionTrait>(&self, db: &C, user: Uuid, additional: i64) -> Result<()> {
-        #[derive(FromQueryResult)]
-        struct Usage {
-            files: i64,
-            bytes: i64,
-        }
-        let bytes = Expr::col(media::Column::Size).sum().cast_as(Alias::new("bigint")).if_null(0);
-        let usage = media::Entity::find()
-            .filter(media::Column::UploadedBy.eq(user))
-            .select_only()
-            .column_as(media::Column::Id.count(), "files")
-            .expr_as(bytes, "bytes")
-            .into_model::<Usage>()
-            .one(db)
-            .await?;
-        let Usage { files, bytes } = usage.unwrap_or(Usage { files: 0, bytes: 0 });
+        let (files, bytes) = original_bytes(db, user).await?;
         match files < FILES && bytes + additional <= BYTES {
             true => Ok(()),
             false => Err(Error::Conflict(
@@ -236,6 +227,20 @@ impl MediaLibrary {
             )),
         }
     }
+}
+
+/// Returns the number of originals of an account, and their bytes.
+pub(super) async fn original_bytes<C: ConnectionTrait>(db: &C, user: Uuid) -> Result<(i64, i64)> {
+    let bytes = Expr::col(media::Column::Size).sum().cast_as(Alias::new("bigint")).if_null(0);
+    let usage: Option<(i64, i64)> = media::Entity::find()
+        .filter(media::Column::UploadedBy.eq(user))
+        .select_only()
+        .column_as(media::Column::Id.count(), "files")
+        .expr_as(bytes, "bytes")
+        .into_tuple()
+        .one(db)
+        .await?;
+    Ok(usage.unwrap_or_default())
 }
 
 /// Length of the file header that identifies the format, in bytes.

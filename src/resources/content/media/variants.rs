@@ -4,13 +4,13 @@ use std::{collections::HashMap, ops::Range, sync::Arc};
 
 use entity::media;
 use parking_lot::MutexGuard;
-use sea_orm::{ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 
 use super::{
     keys::{FOCUS_SCALE, format_of, original, prefix, stem},
-    orphans,
     serve::{FileQuery, Fit, OutputFormat},
     service::MediaLibrary,
+    sizes::VariantSizes,
     upload::blob_error,
 };
 use crate::{
@@ -20,13 +20,10 @@ use crate::{
         problem::{Error, Result},
     },
     images::{self, Format, ImageError, VariantOptions},
-    infra::blobs::Blob,
+    infra::{audit_log::Origin, blobs::Blob, client_permits::Rejected},
     schema::{ErrorCode, Location, Violation},
 };
 
-/// Limits of the stored variants of one image: 64 files and 32 MiB. The oldest are deleted first.
-const MAX_VARIANTS: usize = 64;
-const MAX_BYTES: u64 = 32 << 20;
 /// Entries in the map of failed variants.
 const MAX_FAILED: usize = 1000;
 /// Delay before a variant that timed out is retried, in milliseconds.
@@ -52,7 +49,7 @@ struct Variant {
 /// A resolved request: the response metadata and the blob key of the stored or future bytes.
 pub struct VariantRequest {
     pub info: ImageInfo,
-    key: String,
+    image: media::Model,
     blob: String,
     variant: Option<Variant>,
 }
@@ -79,7 +76,8 @@ impl MediaLibrary {
             Some(OutputFormat::Gif) => Format::Gif,
             None => stored_format,
         };
-        let variant = resolve_size(&row, query, format).filter(|it| !it.is_original(&row, stored_format));
+        let variant =
+            resolve_size(&row, query, format, &self.sizes).filter(|it| !it.is_original(&row, stored_format));
         // The focus in the metadata can change while the URL stays the same, so caches get a short lifetime.
         let cropped = variant.is_some_and(|variant| variant.focus.is_some());
         let keep =
@@ -97,15 +95,23 @@ impl MediaLibrary {
         let chosen = query.format == Some(OutputFormat::Auto);
         let info =
             ImageInfo { media_type: format.media_type(), filename, etag, caching: keep, negotiated: chosen };
-        Ok(VariantRequest { info, key: row.key, blob, variant })
+        Ok(VariantRequest { info, image: row, blob, variant })
     }
 
     /// Makes the variant unless it is stored already, and returns its size in bytes.
     pub async fn ensure_stored(&self, request: &VariantRequest) -> Result<u64> {
-        if let Some(size) = self.blobs.size(&request.blob).await.map_err(blob_error)? {
-            return Ok(size);
-        }
-        let Some(variant) = request.variant else { return Err(Error::NotFound("image")) };
+        let stored = self.blobs.size(&request.blob).await.map_err(blob_error)?;
+        let Some(variant) = request.variant else { return stored.ok_or(Error::NotFound("image")) };
+        let size = match stored {
+            Some(size) => size,
+            None => self.make_once(request, variant).await?,
+        };
+        self.variant_uses.record(request.image.id, &variant.name(), size, self.clock.now());
+        Ok(size)
+    }
+
+    /// Makes the variant, unless a concurrent request has made it meanwhile.
+    async fn make_once(&self, request: &VariantRequest, variant: Variant) -> Result<u64> {
         let lock = self.lock_for(&request.blob);
         let _guard = lock.lock().await;
         match self.blobs.size(&request.blob).await.map_err(blob_error)? {
@@ -117,7 +123,10 @@ impl MediaLibrary {
     /// Opens the stored bytes, or a range of them.
     pub async fn open(&self, request: &VariantRequest, range: Option<Range<u64>>) -> Result<Blob> {
         let blob = self.blobs.get(&request.blob, range).await.map_err(blob_error)?;
-        blob.ok_or(Error::NotFound("image"))
+        blob.ok_or(match request.variant {
+            Some(_) => Error::Unavailable("the variant was deleted to free space: retry"),
+            None => Error::NotFound("image"),
+        })
     }
 
     /// Returns the lock of a variant: concurrent requests for the same variant wait, and it is made once.
@@ -133,14 +142,12 @@ impl MediaLibrary {
     }
 
     async fn make(&self, request: &VariantRequest, variant: Variant) -> Result<u64> {
-        let closed = |error: tokio::sync::AcquireError| Error::Internal(error.to_string());
         if let Some(error) = self.known_failure(&request.blob) {
             return Err(error);
         }
-        let too_many = "too many image variants are being made: retry in a moment";
-        let _waiting = self.queue_permits.try_acquire().map_err(|_| Error::Unavailable(too_many))?;
-        let permit = self.variant_permits.clone().acquire_owned().await.map_err(closed)?;
-        let original_file = self.blobs.local_file(&original(&request.key)).await.map_err(blob_error)?;
+        let work = self.variant_permits.accept(Origin::current().client()).map_err(too_many)?;
+        let permit = work.start().await.ok_or(Error::Unavailable("the service is shutting down"))?;
+        let original_file = self.blobs.local_file(&original(&request.image.key)).await.map_err(blob_error)?;
         let original_file = original_file.ok_or(Error::NotFound("image"))?;
         let output = tokio::task::spawn_blocking(move || {
             let output = images::variant(original_file.path(), &variant.options());
@@ -151,31 +158,8 @@ impl MediaLibrary {
         let output = output.await.map_err(|error| Error::Internal(error.to_string()))?;
         let output = output.map_err(|why| self.record_failure(&request.blob, why))?;
         let size = output.bytes.len() as u64;
-        self.evict(&request.key, size).await?;
-        self.blobs.put(&request.blob, output.bytes.into()).await.map_err(blob_error)?;
-        // The image may have been deleted meanwhile. The delete could not see the blob that was just written.
-        let row_query = media::Entity::find().filter(media::Column::Key.eq(&request.key));
-        if row_query.count(self.db.read()).await? == 0
-            && orphans::delete_if_orphaned(&self.db, &self.blobs, &request.key, self.clock.now()).await?
-        {
-            return Err(Error::NotFound("image"));
-        }
+        self.store_variant(&request.image, &variant.name(), output.bytes.into()).await?;
         Ok(size)
-    }
-
-    /// Deletes the oldest variants of an image until one of `size` bytes fits the limits.
-    async fn evict(&self, key: &str, size: u64) -> Result<()> {
-        let mut stored = self.blobs.list(&prefix(stem(key))).await.map_err(blob_error)?;
-        stored.retain(|entry| entry.key != original(key));
-        stored.sort_by_key(|entry| std::cmp::Reverse(entry.written_at));
-        let mut free = MAX_BYTES.saturating_sub(size);
-        for (index, entry) in stored.iter().enumerate() {
-            free = free.saturating_sub(entry.size);
-            if index + 1 >= MAX_VARIANTS || free == 0 {
-                self.blobs.remove(&entry.key).await.map_err(blob_error)?;
-            }
-        }
-        Ok(())
     }
 
     fn failed(&self) -> MutexGuard<'_, HashMap<String, Option<i64>>> {
@@ -241,12 +225,19 @@ impl Variant {
     }
 }
 
-/// Computes the exact size, never larger than the image; `None` if the query has no parameters.
-fn resolve_size(row: &media::Model, query: &FileQuery, format: Format) -> Option<Variant> {
+/// Computes the exact size, never larger than the image; `None` if the query has no parameters. The requested sides are
+/// rounded up to `sizes` first, each on its own: with the exact ratio, one size could have thousands of variants.
+fn resolve_size(
+    row: &media::Model,
+    query: &FileQuery,
+    format: Format,
+    sizes: &VariantSizes,
+) -> Option<Variant> {
     let (width, height) = (row.width as f64, row.height as f64);
+    let rounded = |side: u32| f64::from(sizes.round_up(side));
     let side = |length: f64| length.round().clamp(1.0, 8192.0) as u32;
     let scaled = |scale: f64| (side(width * scale.min(1.0)), side(height * scale.min(1.0)));
-    let (fit, (w, h)) = match (query.w.map(f64::from), query.h.map(f64::from)) {
+    let (fit, (w, h)) = match (query.w.map(rounded), query.h.map(rounded)) {
         (None, None) => {
             query.format?;
             (Fit::Inside, scaled(1.0))
@@ -292,6 +283,15 @@ fn accepts_webp(accepted: Option<&str>) -> bool {
         named
             && !parts.any(|part| matches!(part.split_once('='), Some(("q", "0" | "0.0" | "0.00" | "0.000"))))
     })
+}
+
+fn too_many(rejected: Rejected) -> Error {
+    match rejected {
+        Rejected::Client => Error::ConcurrencyLimit(
+            "this client has too many image sizes in progress: retry, with fewer at the same time",
+        ),
+        Rejected::Total => Error::Unavailable("too many image variants are being made: retry in a moment"),
+    }
 }
 
 fn exceeds_limits() -> Error {

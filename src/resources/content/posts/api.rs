@@ -31,7 +31,7 @@ impl PostsApi {
     /// By default, only published posts. With `status`, authors also list their own drafts, and editors list all
     /// drafts. A page past the end is empty. An unknown tag matches no posts.
     #[oai(path = "/", method = "get", operation_id = "postsList")]
-    #[operation(cached_by = "super::COLLECTIONS")]
+    #[operation(cached_by = "super::COLLECTIONS", search = "q")]
     async fn list(
         &self,
         viewer: OptionalAuth,

@@ -22,8 +22,10 @@ impl MediaFilesApi {
     ///
     /// Returns the stored file or a resized or converted variant. A variant is made on the first request and
     /// stored. Readable without authentication; pages of other origins may embed it
-    /// (`Cross-Origin-Resource-Policy: cross-origin`). Supports range requests (RFC 9110, section 14).
+    /// (`Cross-Origin-Resource-Policy: cross-origin`). Supports range requests (RFC 9110, section 14). Unknown query
+    /// parameters are ignored.
     #[oai(path = "/:key", method = "get", operation_id = "mediaGetFile")]
+    #[operation(unknown_query = "ignored")]
     #[allow(clippy::too_many_arguments)]
     async fn get_file(
         &self,

@@ -47,14 +47,15 @@ pub enum OutputFormat {
     Gif,
 }
 
-/// The size and format of a variant. An image is never enlarged.
+/// The size and format of a variant. Widths and heights are rounded up to the sizes of the setting `media_sizes`. An image is
+/// never enlarged.
 #[derive(Debug, Clone, Object)]
 #[oai(rename_all = "camelCase", skip_serializing_if_is_none, example)]
 pub struct FileQuery {
-    /// The width in pixels. Default: follows from `h` and the aspect ratio.
+    /// The width in pixels, rounded up to a size of the server. Default: follows from `h` and the aspect ratio.
     #[oai(validator(minimum(value = "1"), maximum(value = "4096")))]
     pub w: Option<u32>,
-    /// The height in pixels. Default: follows from `w` and the aspect ratio.
+    /// The height in pixels, rounded up to a size of the server. Default: follows from `w` and the aspect ratio.
     #[oai(validator(minimum(value = "1"), maximum(value = "4096")))]
     pub h: Option<u32>,
     /// How the image fits the box if both `w` and `h` are set. Default: `inside`.

@@ -1,0 +1,198 @@
+//! Permits for expensive work, shared between clients: a client that has its share waits for its own work, and has no more
+//! of it waiting than its share of the queue. Waiting clients take turns.
+use std::{collections::HashMap, sync::Arc, time::Duration};
+
+use parking_lot::Mutex;
+use sea_orm::{ConnAcquireErr, DbErr};
+use tokio::{
+    sync::{OwnedSemaphorePermit, Semaphore},
+    time::timeout,
+};
+
+use crate::domain::client_key::ClientKey;
+
+/// Maximum numbers of units of work, in total and per client. Work without a client, such as a job, counts only in total.
+#[derive(Debug, Clone, Copy)]
+pub struct Shares {
+    pub running: usize,
+    pub running_per_client: usize,
+    /// Running and waiting.
+    pub accepted: usize,
+    pub accepted_per_client: usize,
+}
+
+/// The reason why work is not accepted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rejected {
+    /// The client already uses its share.
+    Client,
+    /// All clients together use all permits.
+    Total,
+}
+
+/// The permits of one kind of work. Clones share them.
+#[derive(Clone)]
+pub struct ClientPermits(Arc<Inner>);
+
+struct Inner {
+    shares: Shares,
+    running: Arc<Semaphore>,
+    accepted: Mutex<Accepted>,
+}
+
+#[derive(Default)]
+struct Accepted {
+    total: usize,
+    clients: HashMap<ClientKey, Usage>,
+}
+
+struct Usage {
+    accepted: usize,
+    running: Arc<Semaphore>,
+}
+
+impl ClientPermits {
+    pub fn new(shares: Shares) -> Self {
+        let running = Arc::new(Semaphore::new(shares.running));
+        ClientPermits(Arc::new(Inner { shares, running, accepted: Mutex::default() }))
+    }
+
+    /// Accepts work of a client, which then waits for its turn.
+    pub fn accept(&self, client: Option<ClientKey>) -> Result<AcceptedWork, Rejected> {
+        let Inner { shares, accepted, .. } = &*self.0;
+        let mut accepted = accepted.lock();
+        if accepted.total >= shares.accepted {
+            return Err(Rejected::Total);
+        }
+        let running = match client {
+            None => None,
+            Some(client) => {
+                let new_usage =
+                    || Usage { accepted: 0, running: Arc::new(Semaphore::new(shares.running_per_client)) };
+                let usage = accepted.clients.entry(client).or_insert_with(new_usage);
+                if usage.accepted >= shares.accepted_per_client {
+                    return Err(Rejected::Client);
+                }
+                usage.accepted += 1;
+                Some(usage.running.clone())
+            }
+        };
+        accepted.total += 1;
+        drop(accepted);
+        Ok(AcceptedWork { slot: Slot { permits: self.clone(), client }, running })
+    }
+
+    /// Waits for a permit for a database connection.
+    pub async fn acquire(&self, client: Option<ClientKey>, limit: Duration) -> Result<ClientPermit, DbErr> {
+        let failed = DbErr::ConnectionAcquire;
+        let work = self.accept(client).map_err(|_| failed(ConnAcquireErr::Timeout))?;
+        let permit = timeout(limit, work.start()).await.map_err(|_| failed(ConnAcquireErr::Timeout))?;
+        permit.ok_or(failed(ConnAcquireErr::ConnectionClosed))
+    }
+
+    /// Returns the number of units of work that run, and of those that wait.
+    pub fn load(&self) -> (usize, usize) {
+        let running = self.0.shares.running - self.0.running.available_permits();
+        (running, self.0.accepted.lock().total.saturating_sub(running))
+    }
+
+    /// Waits until no work is running, and rejects all later work.
+    pub async fn close(&self) {
+        let permits = self.0.running.acquire_many(self.0.shares.running as u32).await;
+        self.0.running.close();
+        drop(permits);
+    }
+
+    pub fn is_closed(&self) -> bool {
+        self.0.running.is_closed()
+    }
+}
+
+/// Work that waits for its turn.
+pub struct AcceptedWork {
+    slot: Slot,
+    running: Option<Arc<Semaphore>>,
+}
+
+impl AcceptedWork {
+    /// Waits for the turn of the work. Returns `None` if the permits are closed.
+    pub async fn start(self) -> Option<ClientPermit> {
+        let AcceptedWork { slot, running } = self;
+        // First the permit of the client, so that only a share of its work waits together with other clients.
+        let of_client = match running {
+            None => None,
+            Some(running) => Some(running.acquire_owned().await.ok()?),
+        };
+        let of_all = slot.permits.0.running.clone().acquire_owned().await.ok()?;
+        Some(ClientPermit { _of_all: of_all, _of_client: of_client, _slot: slot })
+    }
+}
+
+/// A permit for running work. Dropping it releases the permit.
+pub struct ClientPermit {
+    _of_all: OwnedSemaphorePermit,
+    _of_client: Option<OwnedSemaphorePermit>,
+    _slot: Slot,
+}
+
+/// The place of accepted work in the counts.
+struct Slot {
+    permits: ClientPermits,
+    client: Option<ClientKey>,
+}
+
+impl Drop for Slot {
+    fn drop(&mut self) {
+        let mut accepted = self.permits.0.accepted.lock();
+        accepted.total -= 1;
+        let Some(client) = self.client else { return };
+        if let Some(usage) = accepted.clients.get_mut(&client) {
+            usage.accepted -= 1;
+            if usage.accepted == 0 {
+                accepted.clients.remove(&client);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::FutureExt;
+    use uuid::Uuid;
+
+    use super::*;
+
+    const SHARES: Shares = Shares { running: 3, running_per_client: 2, accepted: 5, accepted_per_client: 3 };
+
+    fn client(number: u128) -> Option<ClientKey> {
+        Some(ClientKey::Account(Uuid::from_u128(number)))
+    }
+
+    #[test]
+    fn a_client_gets_its_share_only() {
+        let permits = ClientPermits::new(SHARES);
+        let accept = |client| permits.accept(client).unwrap_or_else(|error| panic!("{error:?}"));
+        let start = |client| accept(client).start().now_or_never().flatten();
+        let running = [start(client(1)), start(client(1))];
+        assert!(running.iter().all(Option::is_some));
+        let mut third = Box::pin(accept(client(1)).start());
+        assert!(third.as_mut().now_or_never().is_none(), "waits for other work of its client");
+        assert_eq!(permits.accept(client(1)).err(), Some(Rejected::Client));
+        let other = start(client(2));
+        assert!(other.is_some(), "another client does not wait");
+        drop(running);
+        assert!(third.now_or_never().flatten().is_some());
+    }
+
+    #[test]
+    fn limits_all_clients_together_and_releases_on_drop() {
+        let permits = ClientPermits::new(SHARES);
+        let accepted: Vec<_> = (0..5).map(|number| permits.accept(client(number))).collect();
+        assert!(accepted.iter().all(Result::is_ok));
+        assert_eq!(permits.accept(None).err(), Some(Rejected::Total));
+        drop(accepted);
+        assert!(permits.0.accepted.lock().clients.is_empty());
+        let jobs: Vec<_> = (0..5).map(|_| permits.accept(None)).collect();
+        assert!(jobs.iter().all(Result::is_ok), "work without a client has no share");
+    }
+}
