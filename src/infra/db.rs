@@ -81,7 +81,7 @@ pub enum ReadConnection {
 /// The connection pool, shared between the clients that read.
 #[derive(Clone)]
 pub struct PostgresReaders {
-    pool: DatabaseConnection,
+    pub pool: DatabaseConnection,
     permits: ClientPermits,
     metrics: Arc<DbMetrics>,
 }

@@ -7,7 +7,7 @@ use tenon::{domain::client_key::ClientKey, http::auth::Role};
 use crate::{
     multipart::{png, upload},
     posts::new,
-    support::{Api, Response},
+    support::{Api, PASSWORD, Response},
 };
 
 #[api_test]
@@ -48,7 +48,7 @@ fn assert_limited(api: &Api, response: Response) {
 #[api_test]
 async fn rejects_writes_beyond_the_bytes_of_an_account_until_midnight() {
     let api = Api::with(&[("daily_write_bytes", "1000")]).await;
-    let (author, other) = (api.sign_in(Role::Author).await, api.sign_in(Role::Author).await);
+    let ((author, email), other) = (api.account(Role::Author).await, api.sign_in(Role::Author).await);
     let post = author.post("/api/posts", new("First")).await.is(201);
     let long = json!({ "content": "x".repeat(950) });
     let path = post.header("location").to_owned();
@@ -61,6 +61,9 @@ async fn rejects_writes_beyond_the_bytes_of_an_account_until_midnight() {
     // A write without a body sends no bytes.
     author.delete(&path).await.is(204);
     api.clock.advance(DAY - api.clock.now() % DAY);
+    let login = json!({ "email": email, "password": PASSWORD });
+    let login = api.post("/api/auth/login", login).await.is(200);
+    let author = api.bearer(login.body["accessToken"].as_str().expect("a token"));
     author.post("/api/posts", new("Next day")).await.is(201);
 }
 

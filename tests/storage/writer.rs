@@ -229,8 +229,8 @@ async fn a_transaction_that_sqlite_ends_does_not_affect_later_writes() {
 async fn postgres_notifies_other_processes_of_a_changed_collection() {
     let db = migrated().await;
     // SQLite has no notifications: other processes poll.
-    let ReadConnection::Postgres(pool, _) = db.read() else { return };
-    let mut listener = PgListener::connect_with(pool.get_postgres_connection_pool()).await.unwrap();
+    let ReadConnection::Postgres(readers) = db.read() else { return };
+    let mut listener = PgListener::connect_with(readers.pool.get_postgres_connection_pool()).await.unwrap();
     listener.listen("tenon_collections").await.unwrap();
     timeout(MAX_WAIT, db.write(async |tx: Tx| tx.touch("posts").await)).await.unwrap().unwrap();
     let notification = timeout(MAX_WAIT, listener.recv()).await.expect("a notification").unwrap();
