@@ -193,7 +193,9 @@ impl HttpService {
         info: &mut RequestInfo,
     ) -> Result<Response, Problem> {
         let page = self.api_docs.respond(request);
+        // A redirect must not depend on the right to read the metrics.
         if page.is_none()
+            && request.uri().path() != metrics_page::PATH
             && let Some(response) = redirect::respond(&self.redirects, request, now)
         {
             return Ok(response);

@@ -157,7 +157,8 @@ pub fn operations_declare_their_errors() {
         !op.has_response("422") || has_parameter(op, "Idempotency-Key")
     });
     check("a query parameter `q` is declared as a search, so that searches are limited", |op| {
-        op.object.get("x-search").is_some() == has_parameter(op, "q")
+        let is_search = has_parameter(op, "q") && op.has_response("200");
+        op.object.get("x-search").is_some() == is_search
     });
     check("a read declares 304 if and only if it has If-None-Match", |op| {
         op.verb != "get" || has_parameter(op, "If-None-Match") == op.has_response("304")

@@ -2551,7 +2551,8 @@ export interface paths {
          * Get the bytes of an image
          * @description Returns the stored file or a resized or converted variant. A variant is made on the first request and
          *     stored. Readable without authentication; pages of other origins may embed it
-         *     (`Cross-Origin-Resource-Policy: cross-origin`). Supports range requests (RFC 9110, section 14).
+         *     (`Cross-Origin-Resource-Policy: cross-origin`). Supports range requests (RFC 9110, section 14). Unknown query
+         *     parameters are ignored.
          */
         get: operations["mediaGetFile"];
         put?: never;
@@ -7210,11 +7211,13 @@ export interface components {
          *     - `idempotency-key-reused`: Idempotency-Key reused
          *     - `precondition-required`: Precondition required
          *     - `too-many-requests`: Too many requests
+         *     - `daily-write-limit`: Daily write limit reached
          *     - `headers-too-large`: Headers too large
          *     - `internal-server-error`: Internal server error
          *     - `bad-gateway`: Bad gateway
          *     - `service-unavailable`: Service unavailable
          *     - `hashing-busy`: Password hashing busy
+         *     - `concurrency-limit`: Concurrency limit reached
          *     - `busy`: Database busy
          *     - `time-limit-exceeded`: Time limit exceeded
          *     - `insufficient-storage`: Insufficient storage
@@ -7222,7 +7225,7 @@ export interface components {
          * @example not-found
          * @enum {string}
          */
-        ProblemCode: "validation-failed" | "malformed-json" | "invalid-signature" | "invalid-cursor" | "malformed-request" | "unauthenticated" | "invalid-token" | "invalid-credentials" | "forbidden" | "insufficient-scope" | "csrf" | "not-found" | "method-not-allowed" | "not-acceptable" | "request-timeout" | "already-exists" | "conflict" | "idempotency-key-in-use" | "precondition-failed" | "payload-too-large" | "uri-too-long" | "unsupported-media-type" | "range-not-satisfiable" | "idempotency-key-reused" | "precondition-required" | "too-many-requests" | "headers-too-large" | "internal-server-error" | "bad-gateway" | "service-unavailable" | "hashing-busy" | "busy" | "time-limit-exceeded" | "insufficient-storage" | "gateway-timeout";
+        ProblemCode: "validation-failed" | "malformed-json" | "invalid-signature" | "invalid-cursor" | "malformed-request" | "unauthenticated" | "invalid-token" | "invalid-credentials" | "forbidden" | "insufficient-scope" | "csrf" | "not-found" | "method-not-allowed" | "not-acceptable" | "request-timeout" | "already-exists" | "conflict" | "idempotency-key-in-use" | "precondition-failed" | "payload-too-large" | "uri-too-long" | "unsupported-media-type" | "range-not-satisfiable" | "idempotency-key-reused" | "precondition-required" | "too-many-requests" | "daily-write-limit" | "headers-too-large" | "internal-server-error" | "bad-gateway" | "service-unavailable" | "hashing-busy" | "concurrency-limit" | "busy" | "time-limit-exceeded" | "insufficient-storage" | "gateway-timeout";
         /**
          * @description The kind of violation.
          * @example too-long
@@ -8311,7 +8314,7 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
-        /** @description Too many requests */
+        /** @description Too many requests; Daily write limit reached */
         TooManyRequestsDeprecated: {
             headers: {
                 "Retry-After": components["headers"]["Retry-After"];
@@ -8338,7 +8341,7 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
-        /** @description Too many requests */
+        /** @description Too many requests; Daily write limit reached */
         TooManyRequests: {
             headers: {
                 "Retry-After": components["headers"]["Retry-After"];
@@ -8457,7 +8460,7 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
-        /** @description Service unavailable; Password hashing busy; Database busy; Time limit exceeded */
+        /** @description Service unavailable; Password hashing busy; Concurrency limit reached; Database busy; Time limit exceeded */
         ServiceUnavailableDeprecated: {
             headers: {
                 "Retry-After": components["headers"]["Retry-After"];
@@ -8484,7 +8487,7 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
-        /** @description Service unavailable; Password hashing busy; Database busy; Time limit exceeded */
+        /** @description Service unavailable; Password hashing busy; Concurrency limit reached; Database busy; Time limit exceeded */
         ServiceUnavailable: {
             headers: {
                 "Retry-After": components["headers"]["Retry-After"];
@@ -16511,12 +16514,12 @@ export interface operations {
         parameters: {
             query?: {
                 /**
-                 * @description The width in pixels. Default: follows from `h` and the aspect ratio.
+                 * @description The width in pixels, rounded up to a size of the server. Default: follows from `h` and the aspect ratio.
                  * @example 640
                  */
                 w?: number;
                 /**
-                 * @description The height in pixels. Default: follows from `w` and the aspect ratio.
+                 * @description The height in pixels, rounded up to a size of the server. Default: follows from `w` and the aspect ratio.
                  * @example 480
                  */
                 h?: number;

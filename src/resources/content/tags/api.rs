@@ -25,7 +25,7 @@ impl TagsApi {
     /// The number counts published posts. A tag that only drafts have is listed for callers that can read one
     /// of them.
     #[oai(path = "/", method = "get", operation_id = "tagsList")]
-    #[operation(cached_by = "super::COLLECTIONS")]
+    #[operation(cached_by = "super::COLLECTIONS", search = "q")]
     async fn list(
         &self,
         viewer: OptionalAuth,
