@@ -220,6 +220,9 @@ pub async fn reseal(db: &Db, sealer: &Sealer) -> Result<usize> {
     let sealer = sealer.clone();
     let now = Clock::System.now();
     let changed = db.write(async move |tx| {
+        if state.has_plaintext {
+            tx.overwrite_replaced().await?;
+        }
         let changed = reseal_secrets(&tx, &sealer).await?
             + accounts::sessions::reseal_signing_keys(&tx, &sealer).await?
             + webhooks::outbound::reseal_webhook_secrets(&tx, &sealer).await?;

@@ -1,5 +1,5 @@
-//! Permits for expensive work, shared between clients: a client that has its share waits for its own work, and has no more
-//! of it waiting than its share of the queue. Waiting clients take turns.
+//! Permits for expensive work, limited in total and per client. A client at its limit waits for its own work, so that it does
+//! not delay others. Waiting work starts in the order of arrival.
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use parking_lot::Mutex;
@@ -13,7 +13,7 @@ use crate::domain::client_key::ClientKey;
 
 /// Maximum numbers of units of work, in total and per client. Work without a client, such as a job, counts only in total.
 #[derive(Debug, Clone, Copy)]
-pub struct Shares {
+pub struct PermitLimits {
     pub running: usize,
     pub running_per_client: usize,
     /// Running and waiting.
@@ -24,7 +24,7 @@ pub struct Shares {
 /// The reason why work is not accepted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Rejected {
-    /// The client already uses its share.
+    /// The client has reached its limit.
     Client,
     /// All clients together use all permits.
     Total,
@@ -35,7 +35,7 @@ pub enum Rejected {
 pub struct ClientPermits(Arc<Inner>);
 
 struct Inner {
-    shares: Shares,
+    limits: PermitLimits,
     running: Arc<Semaphore>,
     accepted: Mutex<Accepted>,
 }
@@ -52,25 +52,25 @@ struct Usage {
 }
 
 impl ClientPermits {
-    pub fn new(shares: Shares) -> Self {
-        let running = Arc::new(Semaphore::new(shares.running));
-        ClientPermits(Arc::new(Inner { shares, running, accepted: Mutex::default() }))
+    pub fn new(limits: PermitLimits) -> Self {
+        let running = Arc::new(Semaphore::new(limits.running));
+        ClientPermits(Arc::new(Inner { limits, running, accepted: Mutex::default() }))
     }
 
-    /// Accepts work of a client, which then waits for its turn.
+    /// Accepts work of a client, which then waits for a permit.
     pub fn accept(&self, client: Option<ClientKey>) -> Result<AcceptedWork, Rejected> {
-        let Inner { shares, accepted, .. } = &*self.0;
+        let Inner { limits, accepted, .. } = &*self.0;
         let mut accepted = accepted.lock();
-        if accepted.total >= shares.accepted {
+        if accepted.total >= limits.accepted {
             return Err(Rejected::Total);
         }
         let running = match client {
             None => None,
             Some(client) => {
                 let new_usage =
-                    || Usage { accepted: 0, running: Arc::new(Semaphore::new(shares.running_per_client)) };
+                    || Usage { accepted: 0, running: Arc::new(Semaphore::new(limits.running_per_client)) };
                 let usage = accepted.clients.entry(client).or_insert_with(new_usage);
-                if usage.accepted >= shares.accepted_per_client {
+                if usage.accepted >= limits.accepted_per_client {
                     return Err(Rejected::Client);
                 }
                 usage.accepted += 1;
@@ -92,13 +92,13 @@ impl ClientPermits {
 
     /// Returns the number of units of work that run, and of those that wait.
     pub fn load(&self) -> (usize, usize) {
-        let running = self.0.shares.running - self.0.running.available_permits();
+        let running = self.0.limits.running - self.0.running.available_permits();
         (running, self.0.accepted.lock().total.saturating_sub(running))
     }
 
     /// Waits until no work is running, and rejects all later work.
     pub async fn close(&self) {
-        let permits = self.0.running.acquire_many(self.0.shares.running as u32).await;
+        let permits = self.0.running.acquire_many(self.0.limits.running as u32).await;
         self.0.running.close();
         drop(permits);
     }
@@ -108,17 +108,17 @@ impl ClientPermits {
     }
 }
 
-/// Work that waits for its turn.
+/// Work that waits for a permit.
 pub struct AcceptedWork {
     slot: Slot,
     running: Option<Arc<Semaphore>>,
 }
 
 impl AcceptedWork {
-    /// Waits for the turn of the work. Returns `None` if the permits are closed.
+    /// Waits for a permit. Returns `None` if the permits are closed.
     pub async fn start(self) -> Option<ClientPermit> {
         let AcceptedWork { slot, running } = self;
-        // First the permit of the client, so that only a share of its work waits together with other clients.
+        // First the permit of the client, so that at most its limit waits together with other clients.
         let of_client = match running {
             None => None,
             Some(running) => Some(running.acquire_owned().await.ok()?),
@@ -162,7 +162,8 @@ mod tests {
 
     use super::*;
 
-    const SHARES: Shares = Shares { running: 3, running_per_client: 2, accepted: 5, accepted_per_client: 3 };
+    const LIMITS: PermitLimits =
+        PermitLimits { running: 3, running_per_client: 2, accepted: 5, accepted_per_client: 3 };
 
     fn client(number: u128) -> Option<ClientKey> {
         Some(ClientKey::Account(Uuid::from_u128(number)))
@@ -170,7 +171,7 @@ mod tests {
 
     #[test]
     fn a_client_gets_its_share_only() {
-        let permits = ClientPermits::new(SHARES);
+        let permits = ClientPermits::new(LIMITS);
         let accept = |client| permits.accept(client).unwrap_or_else(|error| panic!("{error:?}"));
         let start = |client| accept(client).start().now_or_never().flatten();
         let running = [start(client(1)), start(client(1))];
@@ -186,7 +187,7 @@ mod tests {
 
     #[test]
     fn limits_all_clients_together_and_releases_on_drop() {
-        let permits = ClientPermits::new(SHARES);
+        let permits = ClientPermits::new(LIMITS);
         let accepted: Vec<_> = (0..5).map(|number| permits.accept(client(number))).collect();
         assert!(accepted.iter().all(Result::is_ok));
         assert_eq!(permits.accept(None).err(), Some(Rejected::Total));

@@ -45,12 +45,12 @@ pub struct DailyWrites {
 #[derive(Default)]
 struct Today {
     day: i64,
-    accounts: HashMap<Uuid, Usage>,
+    accounts: HashMap<Uuid, DailyUsage>,
 }
 
 /// The bytes of one account on one day.
 #[derive(Default, Clone, Copy)]
-struct Usage {
+struct DailyUsage {
     /// The stored bytes of all processes, as of the last batch.
     stored: u64,
     /// The bytes of this process that are not stored yet.
@@ -67,11 +67,11 @@ impl DailyWrites {
     /// until the next day.
     pub async fn admit(&self, account: Uuid, bytes: u64) -> Result<Option<u64>, DbErr> {
         let Some(limit) = self.limit else { return Ok(None) };
-        let now = self.clock.now();
-        let is_known = self.today(now).accounts.contains_key(&account);
+        let is_known = self.today(self.clock.now()).accounts.contains_key(&account);
         if !is_known {
-            self.load(account, now).await?;
+            self.load(account, self.clock.now()).await?;
         }
+        let now = self.clock.now();
         let pending = {
             let mut today = self.today(now);
             let usage = today.accounts.entry(account).or_default();
@@ -111,17 +111,40 @@ impl DailyWrites {
                 .collect();
             (today.day, pending)
         };
-        let pending: Vec<(Uuid, u64)> = pending.into_iter().collect();
-        for batch in pending.chunks(BATCH) {
-            let stored = self.store(day, batch).await?;
-            let mut today = self.today(self.clock.now());
-            if today.day == day {
-                for (account, bytes) in stored {
-                    today.accounts.entry(account).or_default().stored = bytes;
+        let mut pending: Vec<(Uuid, u64)> = pending.into_iter().collect();
+        while !pending.is_empty() {
+            let rest = pending.split_off(pending.len().min(BATCH));
+            match self.store(day, &pending).await {
+                Ok(stored) => {
+                    self.update(day, stored, |usage, sum| usage.stored = Ord::max(usage.stored, sum))
+                }
+                Err(error) => {
+                    let unstored = pending.into_iter().chain(rest);
+                    self.update(day, unstored, |usage, bytes| {
+                        usage.stored = usage.stored.saturating_sub(bytes);
+                        usage.pending += bytes;
+                    });
+                    return Err(error);
                 }
             }
+            pending = rest;
         }
         Ok(())
+    }
+
+    /// Changes the bytes of accounts unless the day has ended.
+    fn update(
+        &self,
+        day: i64,
+        accounts: impl IntoIterator<Item = (Uuid, u64)>,
+        change: impl Fn(&mut DailyUsage, u64),
+    ) {
+        let mut today = self.today(self.clock.now());
+        if today.day == day {
+            for (account, bytes) in accounts {
+                change(today.accounts.entry(account).or_default(), bytes);
+            }
+        }
     }
 
     /// Adds bytes to the stored ones, and returns the sums.

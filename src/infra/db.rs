@@ -28,7 +28,7 @@ use uuid::Uuid;
 
 use super::{
     audit_log::Origin,
-    client_permits::{ClientPermit, ClientPermits, Shares},
+    client_permits::{ClientPermit, ClientPermits, PermitLimits},
     db_error::custom_error,
     db_metrics::DbMetrics,
     event_log,
@@ -90,7 +90,7 @@ impl PostgresReaders {
     fn new(pool: DatabaseConnection, metrics: Arc<DbMetrics>) -> Self {
         // The pool limits the total. One client has at most half of it.
         let connections = POOL_SIZE as usize;
-        let permits = ClientPermits::new(Shares {
+        let permits = ClientPermits::new(PermitLimits {
             running: Semaphore::MAX_PERMITS,
             running_per_client: connections / 2,
             accepted: usize::MAX,
@@ -99,10 +99,11 @@ impl PostgresReaders {
         PostgresReaders { pool, permits, metrics }
     }
 
-    /// Waits for the turn of a query, and counts it until the permit is dropped.
+    /// Waits for a permit for a query. The query counts as an operation until it is dropped.
     async fn permit(&self) -> Result<(ClientPermit, InProgress<'_>), DbErr> {
+        let operation = self.metrics.operations.enter();
         let permit = self.permits.acquire(Origin::current().client(), POOL_TIMEOUT).await?;
-        Ok((permit, self.metrics.operations.enter()))
+        Ok((permit, operation))
     }
 }
 

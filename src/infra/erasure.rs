@@ -1,12 +1,22 @@
 //! Erasure of deleted content from the file of the database.
-use sea_orm::{DbBackend, DbErr, Statement};
+use sea_orm::{ConnectionTrait, DbBackend, DbErr, Statement};
 
 use super::{
-    db::Db,
+    db::{Db, Tx},
     db_error::custom_error,
     export::Source,
     sqlite::{self, Access},
 };
+
+impl Tx {
+    /// Overwrites what this and later transactions of the connection replace or delete, on SQLite.
+    pub async fn overwrite_replaced(&self) -> Result<(), DbErr> {
+        match self.get_database_backend() {
+            DbBackend::Sqlite => self.execute_unprepared("PRAGMA secure_delete = ON").await.map(drop),
+            _ => Ok(()),
+        }
+    }
+}
 
 impl Db {
     /// Rewrites a SQLite file without its free pages, which can contain deleted and replaced values. It needs free disk space of

@@ -20,6 +20,7 @@ use super::{
     db::{Db, Tx},
     rate_limiter::{ExceededLimit, Policy},
 };
+use crate::domain::result_ext::ResultExt;
 
 /// Failures without a delay.
 const FREE_FAILURES: i32 = 5;
@@ -97,7 +98,7 @@ impl SharedLimits {
 
     /// Returns an error if one of the limits is exceeded. Counts nothing.
     pub async fn check(&self, limits: &[SharedLimit]) -> Result<(), LimitError> {
-        let Some(shared) = &self.0 else { return Ok(()) };
+        let Some(shared) = self.0.as_ref().filter(|_| !limits.is_empty()) else { return Ok(()) };
         match exceeded(shared.db.read(), limits, shared.clock.now()).await? {
             Some(exceeded) => Err(LimitError::Exceeded(exceeded)),
             None => Ok(()),
@@ -106,11 +107,11 @@ impl SharedLimits {
 
     /// Counts an attempt against all limits, or against none if one of them is exceeded.
     pub async fn count(&self, limits: Vec<SharedLimit>) -> Result<(), LimitError> {
-        let Some(shared) = &self.0 else { return Ok(()) };
+        let Some(shared) = self.0.as_ref().filter(|_| !limits.is_empty()) else { return Ok(()) };
         let now = shared.clock.now();
         shared.db.write(async move |tx: Tx| count(&tx, &limits, now).await).await?;
         if shared.counted.fetch_add(1, Ordering::Relaxed) % TRIM_INTERVAL == TRIM_INTERVAL - 1 {
-            self.trim().await?;
+            self.trim().await.ok_or_log("deleting expired limits");
         }
         Ok(())
     }

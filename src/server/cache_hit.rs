@@ -16,7 +16,7 @@ use super::{
     content_encoding::{Encoding, negotiate},
     credential::extract_credential,
     request_id::RequestId,
-    request_trace::{Outcome, end_span},
+    request_trace::{ResponseFacts, end_span},
     response_cache::{Account, Cacheable, CachedResponse, Condition, KeyRef, MAX_BODY, Slot},
 };
 use crate::http::auth::{Principal, Via};
@@ -96,8 +96,8 @@ impl HttpService {
         self.finish_for_client(response_headers, headers, &Finish { id, client, rate_limit });
         self.access_log.hit(&logged, operation.declared.id, user, status);
         if let Some(span) = self.begin_span(method, uri.path(), headers, client_ip, start) {
-            let outcome = Outcome { route: Some(operation.declared.path), status, code: None };
-            end_span(span, method, &outcome);
+            let facts = ResponseFacts { route: Some(operation.declared.path), status, code: None };
+            end_span(span, method, &facts);
         }
         Some(response)
     }

@@ -66,6 +66,13 @@ impl ClientLimits {
         Some(Arc::new(Permit { limits: self.clone(), id, address, trusted, timers, reads, bodies }))
     }
 
+    /// Returns whether the client of a connection has others. A trusted proxy counts as a client with one connection.
+    pub fn has_others(&self, permit: &Permit) -> bool {
+        let state = self.state();
+        let usage = state.clients.get(&permit.address).filter(|_| !permit.trusted);
+        usage.is_some_and(|usage| usage.connections.len() > 1)
+    }
+
     /// Returns the connection to close for the connection `new` when all connections are in use: the longest idle one of
     /// the client with the most connections.
     ///

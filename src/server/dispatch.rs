@@ -166,7 +166,6 @@ impl Dispatcher {
         }
         // After the rate limit, because it can write to the database.
         self.record_key(principal.as_ref()).await;
-        let request = self.count_body(operation, principal.as_ref(), request).await?;
         if let Some(collections) = operation.declared.cached_by {
             let account = principal.as_ref().map(Account::from);
             info.cacheable = Some(self.cache.cacheable(found.index, collections, account));
@@ -238,12 +237,13 @@ impl Dispatcher {
         &self,
         operation: &CompiledOperation,
         names: &[String],
-        mut request: Request,
+        request: Request,
         mut checked: ValidatedRequest,
         now: i64,
     ) -> Result<Response, Problem> {
         let key = self.check_parameters(operation, names, &request, &mut checked)?;
         let _search = self.search_permit(operation, &checked).await?;
+        let mut request = self.count_body(operation, checked.principal.as_ref(), request).await?;
         let bytes = self.check_body(operation, &mut request, &mut checked).await?;
         let in_flight = match key {
             None => None,

@@ -177,8 +177,10 @@ async fn accept(
                     metrics.inspect(|metrics| metrics.rejected.increment());
                     continue;
                 };
-                let slot = acquire_slot(connections, client_limits, &permit, retry).await?;
-                return Ok((slot, permit, stream, peer));
+                match acquire_slot(connections, client_limits, &permit, retry).await? {
+                    Some(slot) => return Ok((slot, permit, stream, peer)),
+                    None => drop(metrics.inspect(|metrics| metrics.rejected.increment())),
+                }
             }
             Err(error) => {
                 tracing::warn!(%error, "a connection could not be accepted");
@@ -192,21 +194,26 @@ async fn accept(
 
 /// Waits for a free slot. If there is none, closes an idle connection according to [`ClientLimits::eviction_for`]. The
 /// choice is repeated, because another connection may have become idle, and the chosen one may have received a request.
+///
+/// Returns `None` if there is none to close and the client has other connections: no connection is accepted during the wait,
+/// so it would keep out clients without a connection.
 async fn acquire_slot(
     connections: &Arc<Semaphore>,
     client_limits: &ClientLimits,
     permit: &Permit,
     retry: Duration,
-) -> io::Result<OwnedSemaphorePermit> {
+) -> io::Result<Option<OwnedSemaphorePermit>> {
     loop {
         if let Ok(slot) = connections.clone().try_acquire_owned() {
-            return Ok(slot);
+            return Ok(Some(slot));
         }
-        if let Some(idle) = client_limits.eviction_for(permit) {
-            idle.evict();
+        match client_limits.eviction_for(permit) {
+            Some(idle) => idle.evict(),
+            None if client_limits.has_others(permit) => return Ok(None),
+            None => {}
         }
         if let Ok(slot) = timeout(retry, connections.clone().acquire_owned()).await {
-            return slot.map_err(io::Error::other);
+            return slot.map(Some).map_err(io::Error::other);
         }
     }
 }
@@ -278,7 +285,11 @@ impl<H: Handler> Server<H> {
         let socket = TokioIo::new(Socket::new((read_half, writer), timers.clone(), self.limits.clone()));
         let mut connection = std::pin::pin!(self.builder.serve_connection(socket, service));
         let mut alarm = std::pin::pin!(sleep_until(timers.next_deadline().into()));
-        poll_fn(|cx| Poll::Ready(timers.set_driver(cx))).await;
+        poll_fn(|cx| {
+            timers.set_driver(cx);
+            Poll::Ready(())
+        })
+        .await;
         loop {
             tokio::select! {
                 biased;

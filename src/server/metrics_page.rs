@@ -57,7 +57,7 @@ pub struct MetricsPage {
 }
 
 impl MetricsPage {
-    fn permits(&self, peer: Option<IpAddr>, headers: &HeaderMap) -> bool {
+    fn permits(&self, peer: Option<IpAddr>, is_proxy: bool, headers: &HeaderMap) -> bool {
         match (self.access, &self.token) {
             (MetricsAccess::Off, _) => false,
             (_, Some(token)) => {
@@ -66,6 +66,7 @@ impl MetricsPage {
             (MetricsAccess::On, None) => true,
             (MetricsAccess::Loopback, None) => {
                 peer.is_some_and(|peer| peer.to_canonical().is_loopback())
+                    && !is_proxy
                     && !FORWARDING_HEADERS.iter().any(|name| headers.contains_key(*name))
             }
         }
@@ -88,7 +89,8 @@ impl HttpService {
         request: &Request,
         peer: Option<IpAddr>,
     ) -> Option<Result<Response, Problem>> {
-        if request.uri().path() != PATH || !self.metrics_page.permits(peer, request.headers()) {
+        let is_proxy = peer.is_some_and(|peer| self.proxies.trusted(peer));
+        if request.uri().path() != PATH || !self.metrics_page.permits(peer, is_proxy, request.headers()) {
             return None;
         }
         if !matches!(*request.method(), Method::GET | Method::HEAD) {
@@ -133,6 +135,7 @@ mod tests {
         let peer = peer.map(|peer| peer.parse().unwrap());
         page.permits(
             peer,
+            false,
             &headers.iter().map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap())).collect(),
         )
     }
@@ -142,6 +145,8 @@ mod tests {
         let page = page(MetricsAccess::Loopback, None);
         for local in ["127.0.0.1", "127.9.9.9", "::1", "::ffff:127.0.0.1"] {
             assert!(permits(&page, Some(local), &[]), "{local}");
+            let peer = local.parse().ok();
+            assert!(!page.permits(peer, true, &HeaderMap::new()), "{local}");
             for header in FORWARDING_HEADERS {
                 assert!(!permits(&page, Some(local), &[(header, "127.0.0.1")]), "{header}");
             }
@@ -174,7 +179,7 @@ mod tests {
             for (name, value) in twice {
                 headers.append(name, value.parse().unwrap());
             }
-            assert!(!page.permits(None, &headers));
+            assert!(!page.permits(None, false, &headers));
         }
         let off = page(MetricsAccess::Off, Some("0123456789abcdef"));
         assert!(!permits(&off, Some("127.0.0.1"), &bearer("Bearer 0123456789abcdef")));

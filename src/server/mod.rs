@@ -70,7 +70,7 @@ use failure::Failure;
 use request_head::Rejection;
 use request_id::{REQUEST_ID, RequestId};
 use request_metrics::ConnectionMetrics;
-use request_trace::{Outcome, end_span};
+use request_trace::{ResponseFacts, end_span};
 use response_cache::Slot;
 
 /// The request pipeline between the connection and the handlers.
@@ -150,8 +150,8 @@ impl HttpService {
         pending.completed(&info, response.status(), failure.as_ref());
         if let Some(trace) = trace {
             let code = failure.map(|failure| failure.code.as_str());
-            let outcome = Outcome { route: info.route, status: response.status(), code };
-            end_span(trace, &method, &outcome);
+            let facts = ResponseFacts { route: info.route, status: response.status(), code };
+            end_span(trace, &method, &facts);
         }
         response
     }

@@ -27,7 +27,7 @@ fn known_method(method: &Method) -> &'static str {
 }
 
 /// The facts about a response for its span.
-pub struct Outcome {
+pub struct ResponseFacts {
     /// The path template of the operation.
     pub route: Option<&'static str>,
     pub status: StatusCode,
@@ -62,16 +62,16 @@ impl HttpService {
 }
 
 /// Adds the response to the span and ends it.
-pub fn end_span(mut span: Span, method: &Method, outcome: &Outcome) {
+pub fn end_span(mut span: Span, method: &Method, facts: &ResponseFacts) {
     if !span.is_recorded() {
         return;
     }
-    if let Some(route) = outcome.route {
+    if let Some(route) = facts.route {
         span.set_name(format!("{} {route}", known_method(method)));
         span.set("http.route", route);
     }
-    span.set("http.response.status_code", outcome.status.as_u16());
-    if outcome.status.is_server_error() {
-        span.fail(outcome.code.unwrap_or("internal-server-error"));
+    span.set("http.response.status_code", facts.status.as_u16());
+    if facts.status.is_server_error() {
+        span.fail(facts.code.unwrap_or("internal-server-error"));
     }
 }

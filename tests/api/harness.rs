@@ -8,6 +8,10 @@ use tokio::runtime::Builder;
 
 use crate::contract_check;
 
+/// Bytes of the stack of a test. A test polls the service on its own thread, and a debug build stores every temporary value
+/// of its futures on the stack.
+const STACK: usize = 8 << 20;
+
 /// A test, registered by `#[api_test]`.
 pub struct ApiTest {
     /// The path of the function, with the name of the crate.
@@ -48,7 +52,7 @@ fn trial(test: &ApiTest) -> Trial {
     let name = test.path.split_once("::").map_or(test.path, |(_, name)| name);
     let run = test.run;
     Trial::test(name, move || {
-        let thread = thread::Builder::new().name(name.to_owned()).spawn(run)?;
+        let thread = thread::Builder::new().name(name.to_owned()).stack_size(STACK).spawn(run)?;
         thread.join().map_err(|payload| panic::resume_unwind(payload))
     })
 }

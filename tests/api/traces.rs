@@ -277,6 +277,8 @@ async fn counts_exported_spans_and_spans_that_the_collector_rejects() {
     api.app.tracer.as_ref().expect("a tracer").flush().await;
     assert_eq!(results().await, [0.0, 1.0, 0.0]);
     api.app.tracer.as_ref().expect("a tracer").flush().await;
-    // The first request for the metrics.
-    assert_eq!(results().await, [1.0, 1.0, 0.0]);
+    // The first request for the metrics, with its statements.
+    let [exported, failed, dropped] = results().await;
+    assert!(exported >= 1.0, "{exported}");
+    assert_eq!([failed, dropped], [1.0, 0.0]);
 }

@@ -14,9 +14,8 @@ impl Cancellation {
     }
 }
 
-/// Runs `work` on a thread for blocking work. Its log lines and spans carry the request id and the trace of the
-/// caller. It must end soon after
-/// the cancellation of the caller.
+/// Runs `work` on a thread for blocking work. Its log lines and spans carry the request id and the trace of the caller. It
+/// must end soon after the cancellation of the caller.
 pub async fn run_blocking<T, F>(work: F) -> Result<T, DbErr>
 where
     F: FnOnce(Cancellation) -> Result<T, DbErr> + Send + 'static,

@@ -22,7 +22,7 @@ use tokio::runtime::Handle;
 use super::{Access, Connection, Database, blocking::run_blocking, error::is_interrupted};
 use crate::infra::{
     audit_log::Origin,
-    client_permits::{ClientPermits, Shares},
+    client_permits::{ClientPermits, PermitLimits},
     db_metrics::PoolUse,
     rows::FromRow,
 };
@@ -39,13 +39,13 @@ const MAX_SLOW: usize = 64;
 /// Slow queries at the same time. More than there are cores, because they also wait for the disk.
 pub(super) const SLOW_QUERIES: usize = 8;
 
-/// Returns the numbers of slow queries at the same time. A client has at most half of the cores, so that the queries of
-/// other clients find a free one. The time that a query waits is limited, not the number of waiting ones.
-fn shares() -> Shares {
+/// Returns the numbers of slow queries at the same time. A client has at most half of the cores, and two, so that the
+/// queries of other clients find a free connection. The time that a query waits is limited, not the number of waiting ones.
+fn limits() -> PermitLimits {
     let cores = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
-    Shares {
+    PermitLimits {
         running: SLOW_QUERIES,
-        running_per_client: (cores / 2).clamp(1, SLOW_QUERIES / 2),
+        running_per_client: (cores / 2).clamp(2, SLOW_QUERIES / 2),
         accepted: usize::MAX,
         accepted_per_client: usize::MAX,
     }
@@ -97,7 +97,7 @@ impl Readers {
             Ok(Mutex::new(Some(InlineReader { connection, slow: HashMap::new() })))
         };
         let inline = (0..cores).map(|_| open()).collect::<Result<_, DbErr>>()?;
-        let permits = ClientPermits::new(shares());
+        let permits = ClientPermits::new(limits());
         Ok(Readers(Arc::new(Inner { database, inline, idle: Mutex::default(), permits, max_query })))
     }
 

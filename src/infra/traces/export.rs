@@ -70,7 +70,7 @@ impl Collector {
         }
     }
 
-    async fn send(&self, spans: &[Box<FinishedSpan>]) -> Result<(), String> {
+    async fn send(&self, spans: &[FinishedSpan]) -> Result<(), String> {
         let body = Bytes::from(encode(spans).to_string());
         let response = self.client.post_with(&self.url, self.headers.clone(), body).await;
         match response.map_err(|error| error.to_string())?.status {
@@ -84,13 +84,13 @@ impl Collector {
 async fn collect(
     first: Message,
     queue: &mut mpsc::Receiver<Message>,
-    spans: &mut Vec<Box<FinishedSpan>>,
+    spans: &mut Vec<FinishedSpan>,
 ) -> Option<oneshot::Sender<()>> {
     let deadline = Instant::now() + DELAY;
     let mut next = Some(first);
     while let Some(message) = next {
         match message {
-            Message::Span(span) => spans.push(span),
+            Message::Span(span) => spans.push(*span),
             Message::Flush(flushed) => return Some(flushed),
         }
         if spans.len() >= BATCH {

@@ -4,14 +4,14 @@ use serde_json::{Value, json};
 use super::{Attribute, span::FinishedSpan};
 
 /// Returns the body of a request to `/v1/traces`.
-pub fn encode(spans: &[Box<FinishedSpan>]) -> Value {
+pub fn encode(spans: &[FinishedSpan]) -> Value {
     let version = env!("CARGO_PKG_VERSION");
     let resource = [("service.name", "tenon".into()), ("service.version", version.into())];
     json!({ "resourceSpans": [{
         "resource": { "attributes": attributes(&resource) },
         "scopeSpans": [{
             "scope": { "name": "tenon", "version": version },
-            "spans": spans.iter().map(|span| encode_span(span)).collect::<Vec<_>>(),
+            "spans": spans.iter().map(encode_span).collect::<Vec<_>>(),
         }],
     }] })
 }

@@ -8,7 +8,7 @@ use tokio::sync::Semaphore;
 use super::{Dispatcher, in_flight_keys::InFlightKeys, path_item::PathItem};
 use crate::{
     http::{operation::Operation, router::Router},
-    infra::client_permits::{ClientPermits, Shares},
+    infra::client_permits::{ClientPermits, PermitLimits},
     server::{
         credential::Authenticator,
         operation::{CompiledOperation, RequestDocument},
@@ -21,7 +21,7 @@ use crate::{
 type Endpoints = HashMap<String, HashMap<Method, BoxEndpoint<'static, Response>>>;
 
 /// The searches of a client at the same time. Others wait for it, up to a maximum.
-const SEARCHES: Shares = Shares {
+const SEARCHES: PermitLimits = PermitLimits {
     running: Semaphore::MAX_PERMITS,
     running_per_client: 2,
     accepted: usize::MAX,

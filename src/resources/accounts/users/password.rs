@@ -41,7 +41,7 @@ pub struct Passwords {
     slots: Arc<Semaphore>,
 }
 
-/// A place in the queue. It is occupied until it is dropped and its operation is done.
+/// A slot of the queue. It is occupied until it is dropped and its operation has ended.
 #[derive(Clone)]
 pub struct HashSlot(#[expect(dead_code, reason = "holds the slot")] Arc<OwnedSemaphorePermit>);
 
@@ -66,7 +66,7 @@ impl Passwords {
         (running, reserved.saturating_sub(running))
     }
 
-    /// Reserves a place in the queue.
+    /// Reserves a slot of the queue.
     ///
     /// # Errors
     ///

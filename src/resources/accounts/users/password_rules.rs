@@ -28,23 +28,23 @@ pub enum PasswordError {
     #[error("must not be a commonly used password: choose another one, such as four unrelated words")]
     Common,
     #[error("must not consist mostly of {0}: choose another one, such as four unrelated words")]
-    Similar(Origin),
+    Similar(MatchedText),
 }
 
 /// The text that a password consists of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Origin {
+pub enum MatchedText {
     Name,
     Email,
     Product,
 }
 
-impl std::fmt::Display for Origin {
+impl std::fmt::Display for MatchedText {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
-            Origin::Name => "the name of the account",
-            Origin::Email => "the e-mail address of the account",
-            Origin::Product => "the name of this product",
+            MatchedText::Name => "the name of the account",
+            MatchedText::Email => "the e-mail address of the account",
+            MatchedText::Product => "the name of this product",
         })
     }
 }
@@ -76,11 +76,11 @@ pub fn validate(password: &Secret<String>, names: &[&str], emails: &[&str]) -> R
     if is_common(&password) {
         return Err(PasswordError::Common);
     }
-    let names = names.iter().map(|name| (Origin::Name, *name));
-    let emails = emails.iter().map(|email| (Origin::Email, *email));
+    let names = names.iter().map(|name| (MatchedText::Name, *name));
+    let emails = emails.iter().map(|email| (MatchedText::Email, *email));
     let similar = names
         .chain(emails)
-        .chain([(Origin::Product, PRODUCT)])
+        .chain([(MatchedText::Product, PRODUCT)])
         .find(|(_, text)| words(text).any(|word| is_mostly(&password, &word)));
     similar.map_or(Ok(()), |(origin, _)| Err(PasswordError::Similar(origin)))
 }
@@ -142,17 +142,17 @@ mod tests {
     #[test]
     fn rejects_passwords_that_are_mostly_one_word_of_the_account() {
         for (password, origin) in [
-            ("turner99", Origin::Name),
-            ("TURNER-1815", Origin::Name),
-            ("ada turner", Origin::Name),
-            ("adaturner1", Origin::Name),
-            ("adaadaada", Origin::Name),
-            ("lovelace1815", Origin::Email),
-            ("ada.lovelace@workshop.test", Origin::Email),
-            ("1workshop2", Origin::Email),
-            ("workshop.test7", Origin::Email),
-            ("tenon123", Origin::Product),
-            ("TenonTenon", Origin::Product),
+            ("turner99", MatchedText::Name),
+            ("TURNER-1815", MatchedText::Name),
+            ("ada turner", MatchedText::Name),
+            ("adaturner1", MatchedText::Name),
+            ("adaadaada", MatchedText::Name),
+            ("lovelace1815", MatchedText::Email),
+            ("ada.lovelace@workshop.test", MatchedText::Email),
+            ("1workshop2", MatchedText::Email),
+            ("workshop.test7", MatchedText::Email),
+            ("tenon123", MatchedText::Product),
+            ("TenonTenon", MatchedText::Product),
         ] {
             assert_eq!(check(password), Err(PasswordError::Similar(origin)), "{password}");
         }

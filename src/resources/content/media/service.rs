@@ -45,7 +45,7 @@ use crate::{
     infra::{
         audit_log::Changes,
         blobs::Blobs,
-        client_permits::{ClientPermits, Shares},
+        client_permits::{ClientPermits, PermitLimits},
         clock::Clock,
         db::{Db, Tx},
     },
@@ -75,9 +75,9 @@ pub struct MediaLibrary {
 
 /// Returns the numbers of variants that are made or waited for at the same time. A quarter of them per client, which is at
 /// least as many as the reads of one connected client.
-fn variant_shares(cores: usize) -> Shares {
+fn variant_shares(cores: usize) -> PermitLimits {
     let (running, per_client) = (cores.div_ceil(2), (2 * cores).max(8));
-    Shares {
+    PermitLimits {
         running,
         running_per_client: running.div_ceil(2),
         accepted: 4 * per_client,

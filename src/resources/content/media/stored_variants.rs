@@ -35,7 +35,8 @@ const BATCH: u64 = 500;
 /// The variants that a limit counts, the limit, and the additional bytes that must fit.
 struct Limit {
     variants: Condition,
-    count: i64,
+    /// The maximum number of variants, if there is one.
+    count: Option<i64>,
     bytes: i64,
     additional: i64,
 }
@@ -46,7 +47,7 @@ impl MediaLibrary {
     /// The blob is registered as an orphan until its row exists, so that a crash leaves no blob without a row.
     pub(super) async fn store_variant(&self, row: &media::Model, name: &str, bytes: Bytes) -> Result<()> {
         let size = i64::try_from(bytes.len()).unwrap_or(i64::MAX);
-        self.make_room(row, name, size).await?;
+        self.evict_for(row, name, size).await?;
         let (now, image) = (self.clock.now(), row.id);
         let orphan = orphans::variant_stem(&row.key, name);
         orphans::register_variant(&self.db, &orphan, now).await?;
@@ -68,28 +69,25 @@ impl MediaLibrary {
     }
 
     /// Deletes variants of an image, of its uploader, and of all images, until one of `size` bytes fits all limits.
-    async fn make_room(&self, row: &media::Model, name: &str, size: i64) -> Result<()> {
+    async fn evict_for(&self, row: &media::Model, name: &str, size: i64) -> Result<()> {
         // The row exists if only its blob is missing.
-        let others = Condition::any().add(Column::MediaId.ne(row.id)).add(Column::Name.ne(name));
-        let limit = |variants: Condition, count, bytes| Limit {
-            variants: variants.add(others.clone()),
-            count,
-            bytes,
-            additional: size,
-        };
+        let replaced = Entity::find_by_id((row.id, name.to_owned())).one(self.db.read()).await?;
+        let additional = size - replaced.as_ref().map_or(0, |variant| variant.size);
+        let others = MAX_VARIANTS - i64::from(replaced.is_none());
+        let limit = |variants: Condition, count, bytes| Limit { variants, count, bytes, additional };
         let image = Condition::all().add(Column::MediaId.eq(row.id));
-        self.evict(limit(image, MAX_VARIANTS - 1, MAX_BYTES)).await?;
+        self.evict(limit(image, Some(others), MAX_BYTES)).await?;
         if let Some(account) = row.uploaded_by {
             let bytes = self.account_limit(account).await?;
-            self.evict(limit(of_account(account), i64::MAX, bytes)).await?;
+            self.evict(limit(of_account(account), None, bytes)).await?;
         }
-        self.evict(limit(Condition::all(), i64::MAX, self.variants_bytes)).await
+        self.evict(limit(Condition::all(), None, self.variants_bytes)).await
     }
 
     /// Deletes variants of an account that no longer fit its quota, after it has uploaded an image.
     pub(super) async fn shrink_variants(&self, account: Uuid) -> Result<()> {
         let bytes = self.account_limit(account).await?;
-        self.evict(Limit { variants: of_account(account), count: i64::MAX, bytes, additional: 0 }).await
+        self.evict(Limit { variants: of_account(account), count: None, bytes, additional: 0 }).await
     }
 
     /// Returns the bytes that the variants of an account may have: the quota that its originals leave.
@@ -100,14 +98,15 @@ impl MediaLibrary {
 
     /// Deletes the least recently used variants until the others fit the limit.
     async fn evict(&self, limit: Limit) -> Result<()> {
-        let (count, bytes) = usage(self.db.read(), &limit.variants).await?;
+        let (count, bytes) = usage(self.db.read(), &limit).await?;
         let fits = |count: i64, bytes: i64| {
-            count <= limit.count && bytes.saturating_add(limit.additional) <= limit.bytes
+            limit.count.is_none_or(|max| count <= max)
+                && bytes.saturating_add(limit.additional) <= limit.bytes
         };
         if fits(count, bytes) {
             return Ok(());
         }
-        self.variant_uses.flush(&self.db).await?;
+        self.variant_uses.flush(&self.db).await.ok_or_log("storing the last uses of image variants");
         let oldest = Entity::find().find_also_related(media::Entity).filter(limit.variants.clone());
         let oldest = oldest.order_by_asc(Column::UsedAt).order_by_asc(Column::Name).limit(BATCH);
         let (mut count, mut bytes, mut victims) = (count, bytes, Vec::new());
@@ -116,6 +115,8 @@ impl MediaLibrary {
             (count, bytes) = (count - 1, bytes - variant.size);
             victims.push((orphans::variant_stem(&image.key, &variant.name), variant));
         }
+        // In the order in which the last uses are stored, so that two processes lock the rows in one order.
+        victims.sort_by(|(_, a), (_, b)| (a.media_id, &a.name).cmp(&(b.media_id, &b.name)));
         self.delete_variants(victims).await
     }
 
@@ -156,7 +157,12 @@ async fn claim(tx: &Tx, image: Uuid, orphan: &str, variant: ActiveModel, now: i6
         orphans::mark_for_deletion(tx, orphan, now).await?;
         return Ok(false);
     }
-    orphans::claim(tx, orphan).await?;
+    if let Err(error) = orphans::claim(tx, orphan).await {
+        // Another process may have stored the same variant meanwhile.
+        let name = variant.name.try_as_ref().cloned().unwrap_or_default();
+        let is_stored = Entity::find_by_id((image, name)).one(&**tx).await?.is_some();
+        return if is_stored { Ok(true) } else { Err(error) };
+    }
     let update = OnConflict::columns([Column::MediaId, Column::Name])
         .update_columns([Column::Size, Column::UsedAt])
         .to_owned();
@@ -173,16 +179,15 @@ fn of_account(account: Uuid) -> Condition {
     Condition::all().add(Column::MediaId.in_subquery(images))
 }
 
-/// Returns the number of variants that match a condition, and their bytes.
-async fn usage<C: ConnectionTrait>(db: &C, variants: &Condition) -> Result<(i64, i64)> {
+/// Returns the number of variants that a limit counts, and their bytes. Without a limit of their number, they are not counted:
+/// the bytes are read from an index without the names.
+async fn usage<C: ConnectionTrait>(db: &C, limit: &Limit) -> Result<(i64, i64)> {
     let bytes = Expr::col((Entity, Column::Size)).sum().cast_as(Alias::new("bigint")).if_null(0);
-    let usage: Option<(i64, i64)> = Entity::find()
-        .filter(variants.clone())
-        .select_only()
-        .column_as(Column::Name.count(), "count")
-        .expr_as(bytes, "bytes")
-        .into_tuple()
-        .one(db)
-        .await?;
+    let count = match limit.count {
+        Some(_) => Column::Name.count(),
+        None => Expr::val(0).cast_as(Alias::new("bigint")),
+    };
+    let find = Entity::find().filter(limit.variants.clone()).select_only();
+    let usage = find.expr_as(count, "count").expr_as(bytes, "bytes").into_tuple().one(db).await?;
     Ok(usage.unwrap_or_default())
 }

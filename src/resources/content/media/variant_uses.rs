@@ -9,7 +9,7 @@ use entity::{
     media_variant::{ActiveModel, Column, Entity},
 };
 use parking_lot::Mutex;
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QuerySelect, Set, sea_query::OnConflict};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Set, sea_query::OnConflict};
 use uuid::Uuid;
 
 use crate::{
@@ -61,14 +61,21 @@ impl VariantUses {
         if pending.is_empty() {
             return Ok(());
         }
-        db.write(async move |tx: Tx| {
-            let pending: Vec<_> = pending.into_iter().collect();
-            for batch in pending.chunks(BATCH) {
+        let uses: Vec<_> = pending.iter().map(|(key, used)| (key.clone(), *used)).collect();
+        let stored = db.write(async move |tx: Tx| {
+            for batch in uses.chunks(BATCH) {
                 store(&tx, batch).await?;
             }
             Ok(())
-        })
-        .await
+        });
+        let stored = stored.await;
+        if stored.is_err() {
+            let mut uses = self.0.lock();
+            for (key, used) in pending {
+                uses.pending.entry(key).or_insert(used);
+            }
+        }
+        stored
     }
 }
 
@@ -78,6 +85,9 @@ async fn store(tx: &Tx, uses: &[(VariantKey, (i64, i64))]) -> Result<()> {
         .select_only()
         .column(media::Column::Id)
         .filter(media::Column::Id.is_in(images))
+        .order_by_asc(media::Column::Id)
+        // An image that is deleted meanwhile would violate the foreign key.
+        .lock_shared()
         .into_tuple()
         .all(&**tx)
         .await?;
