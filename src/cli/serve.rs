@@ -99,6 +99,7 @@ impl Serve {
         listener::serve(listener, limits, config.proxies(), service, stopping)
             .await
             .map_err(|error| error.to_string())?;
+        tracing::info!("all connections are closed");
         let _ = workers.await;
         // After the last request and the last job.
         let _ = stopped.send(true);
@@ -111,6 +112,7 @@ impl Serve {
             tracer.flush().await;
         }
         app.db.close().await.map_err(|error| database_message(&error))?;
+        tracing::info!("stopped");
         log.flush();
         Ok(ExitCode::SUCCESS)
     }

@@ -62,6 +62,8 @@ pub struct Dispatcher {
     path_items: Vec<PathItem>,
     /// The ids of all operations, by their numbers.
     pub operation_ids: Vec<&'static str>,
+    /// The paths of health checks, which have no rate limit.
+    probes: Vec<&'static str>,
     pub authenticator: Authenticator,
     /// Scopes of the idempotency keys whose first request is still running in this process.
     in_flight: InFlightKeys,
@@ -106,6 +108,11 @@ impl RequestInfo {
 }
 
 impl Dispatcher {
+    /// Returns whether the path is that of a health check.
+    pub fn is_probe(&self, path: &str) -> bool {
+        self.probes.contains(&path)
+    }
+
     /// Returns the match of a request path with the path template of an operation.
     pub fn find(&self, path: &str) -> Option<Match> {
         self.router.find(path)

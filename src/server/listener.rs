@@ -78,6 +78,12 @@ pub trait Handler: Send + Sync + 'static {
         let _ = (line, rejection);
     }
 
+    /// Returns whether the path is that of a health check or of the metrics. They do not wait for other requests of the client.
+    fn is_probe(&self, path: &str) -> bool {
+        let _ = path;
+        false
+    }
+
     /// Returns the maximum bytes of a request body at this path, if it differs from the default.
     fn body_bytes(&self, path: &str) -> Option<u64> {
         let _ = path;
@@ -367,8 +373,9 @@ impl<H: Handler> Server<H> {
         let is_unsafe = !request.method().is_safe();
         // Bodies of unknown length are chunked.
         let is_chunked = request.version() == Version::HTTP_11 && request.method() == Method::GET;
-        let read_permit = if is_unsafe { None } else { permit.read_permit().await };
         let handler = &*self.handler;
+        let waits = !is_unsafe && !handler.is_probe(request.uri().path());
+        let read_permit = if waits { permit.read_permit().await } else { None };
         let response = match (rejection, self.in_flight.try_acquire()) {
             (Some(rejection), _) => reject(handler, rejection, &line),
             (None, _) if body_permits.is_none() => reject(handler, TOO_MANY_BODIES, &line),

@@ -318,6 +318,10 @@ impl listener::Handler for HttpService {
         self.access_log.rejected(&request, rejection);
     }
 
+    fn is_probe(&self, path: &str) -> bool {
+        path == metrics_page::PATH || self.dispatcher.is_probe(path)
+    }
+
     fn connections(&self) -> Option<&ConnectionMetrics> {
         Some(&self.metrics.connections)
     }

@@ -109,6 +109,8 @@ async fn a_write_sends_few_statements() {
     let lock = usize::from(is_postgres);
     // The audit log: the lock of the chain, its new end and the entries. PostgreSQL writes the last two at once.
     let audit = if is_postgres { 2 } else { 3 };
+    // The first write of a day also reads the bytes that the account has written.
+    editor.post("/api/posts", json!({ "title": "First", "content": "0123456789" })).await.is(201);
     let mut last = String::new();
     for (tags, max) in [(["all", "tag-1"], 10 + audit), (["all", "new"], 11 + audit)] {
         let title = format!("With {}", tags[1]);
@@ -134,7 +136,7 @@ async fn a_write_sends_few_statements() {
     assert!(response.status == 201 && sent <= 8 + audit, "an approved comment: {sent} statements");
     let reader = api.sign_in(Role::Reader).await;
     let (sent, response) = count_statements(&api, reader.post(&thread, json!({ "content": "Yes" }))).await;
-    assert!(response.status == 201 && sent <= 7 + audit, "a pending comment: {sent} statements");
+    assert!(response.status == 201 && sent <= 8 + audit, "a pending comment: {sent} statements");
     let comment = response.header("location").to_owned();
     let approved = editor.patch(&comment, json!({ "status": "approved" }));
     let (sent, response) = count_statements(&api, approved).await;

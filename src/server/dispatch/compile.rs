@@ -74,6 +74,11 @@ impl Dispatcher {
                 router,
                 path_items,
                 operation_ids: operations.iter().map(|operation| operation.id).collect(),
+                probes: operations
+                    .iter()
+                    .filter(|operation| operation.rate_limit.is_none())
+                    .map(|operation| operation.path)
+                    .collect(),
                 authenticator,
                 in_flight: InFlightKeys::default(),
                 searches: ClientPermits::new(SEARCHES),

@@ -31,6 +31,10 @@ impl Handler for Echo {
             Err(_) => StatusCode::IM_A_TEAPOT.into(),
         }
     }
+
+    fn is_probe(&self, path: &str) -> bool {
+        path == "/probe"
+    }
 }
 
 struct Service {
@@ -221,6 +225,20 @@ async fn exchange(stream: &mut TcpStream) -> String {
 async fn is_closed(stream: &mut TcpStream) -> bool {
     let read = timeout(DEADLINE, stream.read(&mut [0])).await.expect("neither closed nor readable");
     matches!(read, Ok(0) | Err(_))
+}
+
+#[tokio::test]
+async fn a_health_check_does_not_wait_for_other_reads_of_the_client() {
+    let service = start(Limits { reads_per_client: 1, ..limits() }).await;
+    let mut slow = TcpStream::connect(service.address).await.unwrap();
+    slow.write_all(b"GET /slow HTTP/1.1\r\nHost: a\r\n\r\n").await.unwrap();
+    let read = async |path: &str| {
+        let request = format!("GET {path} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
+        timeout(Duration::from_millis(500), send(&service, &request)).await
+    };
+    // The slow request may not have arrived yet.
+    while read("/other").await.is_ok() {}
+    assert!(read("/probe").await.expect("waits for another read").starts_with("HTTP/1.1 200"));
 }
 
 #[tokio::test]
