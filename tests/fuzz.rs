@@ -54,7 +54,7 @@ fn run(name: &str, target: fn(&[u8])) {
 /// Runs a target, and prints the input if it panics.
 fn check(name: &str, target: fn(&[u8]), input: &[u8]) {
     if let Err(panic) = catch_unwind(AssertUnwindSafe(|| target(input))) {
-        eprintln!("{name} fails for b\"{}\"", input.escape_ascii());
+        println!("{name} fails for b\"{}\"", input.escape_ascii());
         resume_unwind(panic);
     }
 }
