@@ -1,6 +1,6 @@
 //! Traces in the format of OpenTelemetry, exported with OTLP over HTTP.
 //!
-//! The current span belongs to the [`Origin`](super::audit_log::Origin) of the task, which units of work on other threads
+//! The current span belongs to the [`Origin`] of the task, which units of work on other threads
 //! inherit. Without a tracer there is no span, no header and no task.
 mod context;
 mod export;
