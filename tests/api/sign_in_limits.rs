@@ -3,12 +3,14 @@ use entity::shared_limit;
 use poem::http::header;
 use sea_orm::EntityTrait;
 use serde_json::{Value, json};
-use tenon::http::auth::Role;
+use tenon::{http::auth::Role, resources::accounts::users::password::HashSlot};
 
 use crate::support::{Api, PASSWORD, Response};
 
 const LIMITED: &[(&str, &str)] = &[("rate_limits", "on")];
 const MINUTE: i64 = 60_000;
+/// More than every limit.
+const MANY: usize = 1000;
 
 async fn login(api: &Api, email: &str, password: &str) -> Response {
     api.post("/api/auth/login", json!({ "email": email, "password": password })).await
@@ -161,6 +163,13 @@ async fn a_password_change_revokes_the_devices() {
     login(&device, &email, new).await.is(200);
 }
 
+/// Reserves all slots of the queue of password hashes.
+fn all_hash_slots(api: &Api) -> Vec<HashSlot> {
+    let slots: Vec<_> = std::iter::from_fn(|| api.app.sessions.passwords.reserve().ok()).take(MANY).collect();
+    assert!(slots.len() < MANY, "the queue is not bounded");
+    slots
+}
+
 /// Sends failed refreshes and returns the number of those that were counted. Ends after three rejected ones.
 async fn counted(api: &Api) -> (usize, Response) {
     let mut counted = 0;
@@ -172,6 +181,7 @@ async fn counted(api: &Api) -> (usize, Response) {
         }
         response.is(401);
         counted += 1;
+        assert!(counted < MANY, "not limited");
     }
 }
 
@@ -270,7 +280,7 @@ async fn a_full_hash_queue_rejects_every_operation_that_hashes() {
     let (ada, email) = api.account(Role::Reader).await;
     let admin = api.sign_in(Role::Admin).await;
     let path = format!("/api/users/{}", ada.get("/api/me").await.is(200).id());
-    let slots: Vec<_> = std::iter::from_fn(|| api.app.sessions.passwords.reserve().ok()).collect();
+    let slots = all_hash_slots(&api);
     let change = json!({ "password": "dovetail and biscuit", "currentPassword": PASSWORD });
     for _ in 0..7 {
         for response in [
@@ -305,7 +315,7 @@ async fn a_rejected_attempt_occupies_no_hash_slot() {
     for _ in 0..5 {
         fail(&api, &email).await.is(401);
     }
-    let _slots: Vec<_> = std::iter::from_fn(|| api.app.sessions.passwords.reserve().ok()).collect();
+    let _slots = all_hash_slots(&api);
     fail(&api, &email).await.is(429);
     api.clock.advance(1_000);
     fail(&api, &email).await.is(503);
