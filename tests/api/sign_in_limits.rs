@@ -1,4 +1,6 @@
 //! Limits of attempts to sign in, to refresh, to register and to change a password, shared by two processes.
+use std::{future::poll_fn, task::Poll};
+
 use entity::shared_limit;
 use poem::http::header;
 use sea_orm::EntityTrait;
@@ -319,6 +321,32 @@ async fn a_rejected_attempt_occupies_no_hash_slot() {
     fail(&api, &email).await.is(429);
     api.clock.advance(1_000);
     fail(&api, &email).await.is(503);
+}
+
+#[api_test]
+async fn an_attempt_counts_although_its_client_disconnects_while_the_password_is_hashed() {
+    let api = Api::with(LIMITED).await;
+    let email = api.user(Role::Reader, "Reader").await;
+    let is_hashing = || api.app.sessions.passwords.load().0 > 0;
+    let mut attempts = 0;
+    loop {
+        attempts += 1;
+        let mut attempt = std::pin::pin!(fail(&api, &email));
+        let is_complete = poll_fn(|context| match attempt.as_mut().poll(context) {
+            Poll::Ready(_) => Poll::Ready(true),
+            Poll::Pending if is_hashing() => Poll::Ready(false),
+            Poll::Pending => Poll::Pending,
+        });
+        if !is_complete.await {
+            break;
+        }
+        // The hash was complete before this thread ran again.
+        assert!(attempts < 5, "no attempt was hashed");
+    }
+    for _ in attempts..5 {
+        fail(&api, &email).await.is(401);
+    }
+    fail(&api, &email).await.is(429);
 }
 
 #[api_test]
