@@ -37,9 +37,11 @@ async fn one_client_cannot_occupy_all_readers() {
         let (db, started, ended) = (db.clone(), started.clone(), Arc::<AtomicUsize>::clone(&ended));
         slow.spawn(async move {
             started.add_permits(1);
-            let result = count_to(db, 1, 1 << 40).await;
-            ended.fetch_add(1, Ordering::SeqCst);
-            assert!(result.is_err(), "stopped after the time limit");
+            let error = count_to(db, 1, 1 << 40).await.expect_err("stopped after a time limit");
+            // Those that wait for a connection have a limit of their own.
+            if !matches!(error, DbErr::ConnectionAcquire(_)) {
+                ended.fetch_add(1, Ordering::SeqCst);
+            }
         });
     }
     drop(started.acquire_many(SLOW).await.expect("is open"));
