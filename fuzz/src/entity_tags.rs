@@ -11,11 +11,16 @@ pub fn entity_tags(data: &[u8]) {
         panic!("{printed} is not accepted");
     };
     assert_eq!(again, tags);
+    assert!(text.matches(',').count() + 1 >= tags.len(), "{} tags are accepted without commas", tags.len());
     let list = EntityTags::List(again);
     for tag in &tags {
         let opaque = tag.as_str().trim_start_matches("W/");
         assert!(text.contains(tag.as_str()), "{tag} is not in the list");
         assert!(opaque.len() >= 2 && opaque.matches('"').count() == 2, "{tag} is accepted");
+        assert!(
+            opaque.bytes().all(|byte| byte > b' ' && byte != 0x7f),
+            "{tag:?} has a character that is not allowed"
+        );
         assert!(list.matches_weak(tag), "{tag} does not match");
         let strong = ETag::parse(opaque).expect("a tag");
         let listed = tags.iter().any(|tag| tag.as_str() == opaque);

@@ -43,6 +43,10 @@ fn stripe(input: &mut Input) {
     let mac = hex(&hmac(SECRET.as_bytes(), &format!("{NOW}.{body}")));
     let headers = vec![("stripe-signature", format!("t={NOW},v1={mac}"))];
     assert!(is_authentic(&stripe, &headers, &body), "{headers:?} is rejected");
+    for forged in [format!("t={NOW},v1={}", forged(&mac, &body)), format!("t=0{NOW},v1={mac}")] {
+        let forged = vec![("stripe-signature", forged)];
+        assert!(!is_authentic(&stripe, &forged, &body), "{forged:?} is accepted");
+    }
     let (headers, body) = changed(input, headers, body);
     if is_authentic(&stripe, &headers, &body) {
         let header = &headers[0].1;
@@ -58,12 +62,15 @@ fn stripe(input: &mut Input) {
 fn github(input: &mut Input) {
     let github = Github::from_config(&CONFIG).expect("secrets");
     let body = input.line();
-    let signature = |body: &str| format!("sha256={}", hex(&hmac(SECRET.as_bytes(), body)));
-    let headers = vec![
-        ("x-hub-signature-256", signature(&body)),
+    let mac = |body: &str| hex(&hmac(SECRET.as_bytes(), body));
+    let signature = |body: &str| format!("sha256={}", mac(body));
+    let mut headers = vec![
+        ("x-hub-signature-256", format!("sha256={}", forged(&mac(&body), &body))),
         ("x-github-delivery", "72d3162e-cc78-11e3-81ab-4c9367dc0958".to_owned()),
         ("x-github-event", "push".to_owned()),
     ];
+    assert!(!is_authentic(&github, &headers, &body), "{headers:?} is accepted");
+    headers[0].1 = signature(&body);
     assert!(is_authentic(&github, &headers, &body), "{headers:?} is rejected");
     let (headers, body) = changed(input, headers, body);
     if is_authentic(&github, &headers, &body) {
@@ -100,6 +107,13 @@ fn standard_webhooks(input: &mut Input) {
         assert!(verify(&key, signature, &body), "{signature} is invalid");
         assert!(other == body || !verify(&key, signature, &other), "{signature} is valid for {other:?}");
     }
+}
+
+/// Changes one of the hexadecimal digits. The body selects it.
+fn forged(mac: &str, body: &str) -> String {
+    let at = body.bytes().map(usize::from).sum::<usize>() % mac.len();
+    let digit = if mac[at..].starts_with('0') { "1" } else { "0" };
+    [&mac[..at], digit, &mac[at + 1..]].concat()
 }
 
 /// Changes the body or one of the headers, if the input has a change that has an effect.

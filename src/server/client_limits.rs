@@ -175,7 +175,10 @@ impl Drop for BufferPermit {
 
 #[cfg(test)]
 mod tests {
-    use super::{super::timeouts::Exchange, *};
+    use super::{
+        super::timeouts::{Exchange, Expired},
+        *,
+    };
 
     fn limits() -> Arc<ClientLimits> {
         let blocks = ["2001:db8:9::1".parse().unwrap_or_else(|error| panic!("{error}"))];
@@ -243,6 +246,32 @@ mod tests {
         evicted(&more[1], Some(&three[2]));
         let fourth = open("192.0.2.1");
         evicted(&fourth, None);
+    }
+
+    #[test]
+    fn a_request_that_arrives_before_the_eviction_keeps_the_connection() {
+        let timers = connect(&limits(), "192.0.2.1").expect("a connection").timers.clone();
+        timers.evict();
+        assert_eq!((timers.expired(), timers.idle_since()), (Some(Expired::Evicted), None));
+        drop(Exchange::start(&timers));
+        assert_eq!(timers.expired(), None);
+        assert!(timers.idle_since().is_some(), "can be evicted later");
+        for is_head in [true, false] {
+            let request = Exchange::start(&timers);
+            if is_head {
+                drop(request);
+                timers.start_head();
+                timers.evict();
+                timers.stop_head();
+            } else {
+                timers.evict();
+                assert_eq!(timers.expired(), None, "a request is in progress");
+                drop(request);
+            }
+            assert_eq!(timers.expired(), None, "the request arrived first");
+        }
+        timers.evict();
+        assert_eq!(timers.expired(), Some(Expired::Evicted));
     }
 
     #[test]

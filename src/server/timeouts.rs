@@ -170,9 +170,13 @@ impl ConnectionTimers {
         (is_open && state.requests == 0 && state.head.is_none()).then_some(state.idle)
     }
 
-    /// Closes an idle connection, unless a request arrives first.
+    /// Closes the connection if it is idle, unless a request arrives first.
     pub fn evict(&self) {
         let mut state = self.state();
+        // A request may have arrived since the connection was chosen.
+        if state.requests > 0 || state.head.is_some() {
+            return;
+        }
         state.evicted = true;
         let driver = state.driver.clone();
         drop(state);

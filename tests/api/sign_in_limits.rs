@@ -1,14 +1,18 @@
 //! Limits of attempts to sign in, to refresh, to register and to change a password, shared by two processes.
+use std::{future::poll_fn, task::Poll};
+
 use entity::shared_limit;
 use poem::http::header;
 use sea_orm::EntityTrait;
 use serde_json::{Value, json};
-use tenon::http::auth::Role;
+use tenon::{http::auth::Role, resources::accounts::users::password::HashSlot};
 
 use crate::support::{Api, PASSWORD, Response};
 
 const LIMITED: &[(&str, &str)] = &[("rate_limits", "on")];
 const MINUTE: i64 = 60_000;
+/// More than every limit.
+const MANY: usize = 1000;
 
 async fn login(api: &Api, email: &str, password: &str) -> Response {
     api.post("/api/auth/login", json!({ "email": email, "password": password })).await
@@ -161,6 +165,13 @@ async fn a_password_change_revokes_the_devices() {
     login(&device, &email, new).await.is(200);
 }
 
+/// Reserves all slots of the queue of password hashes.
+fn all_hash_slots(api: &Api) -> Vec<HashSlot> {
+    let slots: Vec<_> = std::iter::from_fn(|| api.app.sessions.passwords.reserve().ok()).take(MANY).collect();
+    assert!(slots.len() < MANY, "the queue is not bounded");
+    slots
+}
+
 /// Sends failed refreshes and returns the number of those that were counted. Ends after three rejected ones.
 async fn counted(api: &Api) -> (usize, Response) {
     let mut counted = 0;
@@ -172,6 +183,7 @@ async fn counted(api: &Api) -> (usize, Response) {
         }
         response.is(401);
         counted += 1;
+        assert!(counted < MANY, "not limited");
     }
 }
 
@@ -270,7 +282,7 @@ async fn a_full_hash_queue_rejects_every_operation_that_hashes() {
     let (ada, email) = api.account(Role::Reader).await;
     let admin = api.sign_in(Role::Admin).await;
     let path = format!("/api/users/{}", ada.get("/api/me").await.is(200).id());
-    let slots: Vec<_> = std::iter::from_fn(|| api.app.sessions.passwords.reserve().ok()).collect();
+    let slots = all_hash_slots(&api);
     let change = json!({ "password": "dovetail and biscuit", "currentPassword": PASSWORD });
     for _ in 0..7 {
         for response in [
@@ -305,10 +317,36 @@ async fn a_rejected_attempt_occupies_no_hash_slot() {
     for _ in 0..5 {
         fail(&api, &email).await.is(401);
     }
-    let _slots: Vec<_> = std::iter::from_fn(|| api.app.sessions.passwords.reserve().ok()).collect();
+    let _slots = all_hash_slots(&api);
     fail(&api, &email).await.is(429);
     api.clock.advance(1_000);
     fail(&api, &email).await.is(503);
+}
+
+#[api_test]
+async fn an_attempt_counts_although_its_client_disconnects_while_the_password_is_hashed() {
+    let api = Api::with(LIMITED).await;
+    let email = api.user(Role::Reader, "Reader").await;
+    let is_hashing = || api.app.sessions.passwords.load().0 > 0;
+    let mut attempts = 0;
+    loop {
+        attempts += 1;
+        let mut attempt = std::pin::pin!(fail(&api, &email));
+        let is_complete = poll_fn(|context| match attempt.as_mut().poll(context) {
+            Poll::Ready(_) => Poll::Ready(true),
+            Poll::Pending if is_hashing() => Poll::Ready(false),
+            Poll::Pending => Poll::Pending,
+        });
+        if !is_complete.await {
+            break;
+        }
+        // The hash was complete before this thread ran again.
+        assert!(attempts < 5, "no attempt was hashed");
+    }
+    for _ in attempts..5 {
+        fail(&api, &email).await.is(401);
+    }
+    fail(&api, &email).await.is(429);
 }
 
 #[api_test]

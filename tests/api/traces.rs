@@ -2,7 +2,14 @@
 use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
-use tenon::http::auth::Role;
+use tenon::{
+    http::auth::Role,
+    infra::{
+        audit_log::Origin,
+        traces::{SpanContext, SpanKind},
+    },
+    resources::billing::rates::MaxChange,
+};
 
 use crate::{
     metrics_parser::parse,
@@ -210,6 +217,23 @@ async fn an_outgoing_request_has_a_span_and_carries_its_id() {
     assert_eq!(client.attribute("server.address"), "127.0.0.1");
     assert_eq!(client.attribute("http.response.status_code"), "200");
     assert!(!format!("{all:?}").contains("geheim"), "{all:#?}");
+}
+
+#[api_test]
+async fn the_source_of_rates_gets_no_trace_header() {
+    let source = Receiver::start().await;
+    let settings = [("allow_private_networks", "on"), ("rates_url", source.url.as_str())];
+    let (api, collector) = start(&settings).await;
+    let caller = SpanContext::parse(&traceparent("01"), Some("rojo=1"));
+    let tracer = api.app.tracer.as_ref().expect("a tracer");
+    let span = tracer.begin(caller, "fetch", SpanKind::Internal);
+    let fetch = api.app.rate_fetcher.fetch_now(MaxChange::Enforced);
+    let fetched = Origin::current().with_trace(span.trace()).scope(fetch).await;
+    assert!(fetched.is_err(), "the source has no rates");
+    let call = &source.calls(1).await[0];
+    assert_eq!((call.header("traceparent"), call.header("tracestate")), ("", ""));
+    let all = spans_of_caller(&api, &collector).await;
+    assert_eq!(of_kind(&all, 3).len(), 1, "the request has a span: {all:#?}");
 }
 
 #[api_test]

@@ -108,7 +108,7 @@ async fn rejects_requests_of_a_client_that_has_its_share_and_when_all_permits_ar
     let request = VariantRequest { info, image, blob: format!("00/{}/10x5.png", "00".repeat(16)), variant };
     let client = |number: u128| ClientKey::Account(Uuid::from_u128(number));
     let permits = &library.variant_permits;
-    let share = |number| from_fn(move || permits.accept(Some(client(number))).ok());
+    let share = |number| from_fn(move || permits.accept(Some(client(number))).ok()).take(1000);
     let send = |number| {
         let request = &request;
         let library = &library;
