@@ -39,13 +39,13 @@ const MAX_SLOW: usize = 64;
 /// Slow queries at the same time. More than there are cores, because they also wait for the disk.
 pub(super) const SLOW_QUERIES: usize = 8;
 
-/// Returns the numbers of slow queries at the same time. A client has at most half of the cores, and two, so that the
+/// Returns the numbers of slow queries at the same time. A client has at most half of the cores, so that the
 /// queries of other clients find a free connection. The time that a query waits is limited, not the number of waiting ones.
 fn limits() -> PermitLimits {
     let cores = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
     PermitLimits {
         running: SLOW_QUERIES,
-        running_per_client: (cores / 2).clamp(2, SLOW_QUERIES / 2),
+        running_per_client: (cores / 2).clamp(1, SLOW_QUERIES / 2),
         accepted: usize::MAX,
         accepted_per_client: usize::MAX,
     }
