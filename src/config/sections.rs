@@ -44,7 +44,7 @@ section! {
         cors_origins: Vec<Origin> = EMPTY_LIST;
         /// Enables rate limits.
         rate_limits: bool = true;
-        /// Maximum bytes of the request bodies of one account and day, in UTC; 0 means that there is no limit.
+        /// Maximum bytes of the request bodies of one account and day, in UTC; 0 disables the limit.
         daily_write_bytes: ByteCount = 1_073_741_824_i64;
         /// Requires If-Match for writes (428).
         require_if_match: bool = false;

@@ -58,7 +58,7 @@ struct DailyUsage {
 }
 
 impl DailyWrites {
-    /// `limit` is the maximum of bytes per account and day; 0 means that there is none.
+    /// Creates the counters. `limit` is the maximum number of bytes per account and day; 0 disables it.
     pub fn new(db: Db, clock: Clock, limit: u64) -> Self {
         DailyWrites { db, clock, limit: (limit > 0).then_some(limit), today: Arc::default() }
     }

@@ -18,7 +18,7 @@ use sea_orm::{
 use super::{
     clock::Clock,
     db::{Db, Tx},
-    rate_limiter::{ExceededLimit, Policy},
+    rate_limiter::ExceededLimit,
 };
 use crate::domain::result_ext::ResultExt;
 
@@ -37,11 +37,19 @@ pub const MAX_ROWS: u64 = 100_000;
 /// Attempts of a process between two calls of [`SharedLimits::trim`]. It bounds the rows between them.
 const TRIM_INTERVAL: u64 = 500;
 
+/// A number of attempts per time, all of which may occur at once.
+#[derive(Debug, Clone, Copy)]
+pub struct Quota {
+    pub name: &'static str,
+    pub attempts: u32,
+    pub window_seconds: u32,
+}
+
 /// The rule of a limit.
 #[derive(Debug, Clone, Copy)]
 pub enum Rule {
-    /// A number of attempts per time, with the generic cell rate algorithm. `burst` is ignored: it is the quota.
-    Quota(Policy),
+    /// Counts with the generic cell rate algorithm.
+    Quota(Quota),
     /// A delay that grows with each failure, by its name. An attempt counts as a failure until [`SharedLimits::reset`].
     Delay(&'static str),
 }
@@ -86,7 +94,7 @@ impl SharedLimits {
     /// Returns the limit of this rule for a subject, such as an address.
     pub fn limit(&self, rule: Rule, subject: &str) -> SharedLimit {
         let name = match rule {
-            Rule::Quota(policy) => policy.name,
+            Rule::Quota(quota) => quota.name,
             Rule::Delay(name) => name,
         };
         let hash =
@@ -231,9 +239,9 @@ impl SharedLimit {
     /// Returns the row after the first attempt.
     fn first_row(&self, now: i64) -> Model {
         let (interval, lifetime, failures) = match self.rule {
-            Rule::Quota(policy) => {
-                let window = i64::from(policy.window_seconds) * 1_000;
-                (window / i64::from(policy.quota.max(1)), window, 0)
+            Rule::Quota(quota) => {
+                let window = i64::from(quota.window_seconds) * 1_000;
+                (window / i64::from(quota.attempts.max(1)), window, 0)
             }
             Rule::Delay(_) => (0, FAILURES_LIFETIME, 1),
         };
@@ -257,9 +265,9 @@ impl SharedLimit {
         let seconds = |millis: i64| millis.max(1).unsigned_abs().div_ceil(1_000);
         let retry_after_seconds = seconds(wait);
         match self.rule {
-            Rule::Quota(Policy { name, quota, window_seconds, .. }) => ExceededLimit {
+            Rule::Quota(Quota { name, attempts, window_seconds }) => ExceededLimit {
                 name,
-                quota,
+                quota: attempts,
                 window_seconds: window_seconds.into(),
                 retry_after_seconds,
                 is_delay: false,

@@ -32,7 +32,7 @@ pub async fn handle<H: Handler>(
     (local, peer): (SocketAddr, SocketAddr),
     line: &RequestLine,
 ) -> Response {
-    let max_bytes = handler.body_bytes(request.uri().path()).unwrap_or(limits.body_bytes);
+    let max_bytes = limits.body_bytes;
     if let Some(rejection) = check_head(&request, limits, max_bytes) {
         return reject(handler, rejection, line);
     }

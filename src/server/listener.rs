@@ -83,12 +83,6 @@ pub trait Handler: Send + Sync + 'static {
         let _ = path;
         false
     }
-
-    /// Returns the maximum bytes of a request body at this path, if it differs from the default.
-    fn body_bytes(&self, path: &str) -> Option<u64> {
-        let _ = path;
-        None
-    }
 }
 
 const TOO_MANY_BODIES: Rejection = unavailable("too many request bodies in progress: send fewer at a time");

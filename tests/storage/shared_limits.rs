@@ -5,14 +5,14 @@ use sea_orm::{ConnectionTrait, EntityTrait, PaginatorTrait};
 use tenon::infra::{
     clock::Clock,
     db::{Db, Tx},
-    rate_limiter::{ExceededLimit, Policy},
-    shared_limits::{LimitError, MAX_ROWS, Rule, SharedLimit, SharedLimits},
+    rate_limiter::ExceededLimit,
+    shared_limits::{LimitError, MAX_ROWS, Quota, Rule, SharedLimit, SharedLimits},
 };
 
 use crate::support::*;
 
 const START: i64 = 1_795_251_600_000;
-const QUOTA: Rule = Rule::Quota(Policy { name: "quota", quota: 10, window_seconds: 60, burst: 10 });
+const QUOTA: Rule = Rule::Quota(Quota { name: "quota", attempts: 10, window_seconds: 60 });
 const DELAY: Rule = Rule::Delay("delay");
 
 fn limits(db: &Db, clock: &Clock) -> SharedLimits {

@@ -15,17 +15,17 @@ use crate::{
     infra::{
         clock::Clock,
         db::{Db, Tx},
-        rate_limiter::{ExceededLimit, Policy},
-        shared_limits::{Rule, SharedLimit, SharedLimits},
+        rate_limiter::ExceededLimit,
+        shared_limits::{Quota, Rule, SharedLimit, SharedLimits},
     },
 };
 
 /// Sign-in attempts of a client, successful ones included.
-const SIGN_IN: Policy = Policy { name: "sign-in", quota: 30, window_seconds: 60, burst: 30 };
+const SIGN_IN: Quota = Quota { name: "sign-in", attempts: 30, window_seconds: 60 };
 /// Failed refreshes of a client.
-const REFRESH: Policy = Policy { name: "refresh", quota: 30, window_seconds: 60, burst: 30 };
+const REFRESH: Quota = Quota { name: "refresh", attempts: 30, window_seconds: 60 };
 /// Registrations of a client. A registration reveals whether an e-mail address has an account.
-const REGISTRATION: Policy = Policy { name: "registration", quota: 10, window_seconds: 3600, burst: 10 };
+const REGISTRATION: Quota = Quota { name: "registration", attempts: 10, window_seconds: 3600 };
 
 /// Failed attempts on the password of an account, from all clients without its device cookie.
 const ACCOUNT: Rule = Rule::Delay("account");
@@ -69,11 +69,11 @@ impl Attempts {
     }
 
     /// Returns the limits of the blocks of addresses that contain the client.
-    fn of_client(&self, policy: Policy, client: &Client) -> Vec<SharedLimit> {
-        let Some(address) = client.ip() else { return vec![self.0.limit(Rule::Quota(policy), "unknown")] };
+    fn of_client(&self, quota: Quota, client: &Client) -> Vec<SharedLimit> {
+        let Some(address) = client.ip() else { return vec![self.0.limit(Rule::Quota(quota), "unknown")] };
         let limit = |block: ClientBlock| {
-            let policy = Policy { quota: policy.quota * block.factor, ..policy };
-            self.0.limit(Rule::Quota(policy), &block.to_string())
+            let quota = Quota { attempts: quota.attempts * block.factor, ..quota };
+            self.0.limit(Rule::Quota(quota), &block.to_string())
         };
         client_blocks(address).map(limit).collect()
     }
