@@ -53,8 +53,12 @@ impl App {
 
     /// Writes the outgoing requests and the deliveries of webhooks.
     fn write_outgoing(&self, out: &mut Exposition) {
-        let clients =
-            [&self.rate_fetcher.outgoing, &self.upstreams.http_client, &self.webhook_endpoints.outgoing];
+        let clients = [
+            &self.rate_fetcher.outgoing,
+            &self.stripe_api.http_client,
+            &self.upstreams.http_client,
+            &self.webhook_endpoints.outgoing,
+        ];
         let calls = clients.into_iter().map(|client| &client.calls).chain(&self.trace_calls);
         let samples = calls.flat_map(|calls| {
             let kind = calls.kind.as_str();

@@ -142,6 +142,10 @@ pub struct S3Endpoint(pub String);
 #[derive(Debug, Clone)]
 pub struct WebhookSecrets(pub Vec<Secret<String>>);
 
+/// An API key of Stripe: `sk_…` or `rk_…`.
+#[derive(Debug, Clone)]
+pub struct StripeApiKey(pub Secret<String>);
+
 /// The id of a PayPal webhook.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WebhookId(pub String);
@@ -279,6 +283,15 @@ rules! {
         match !secrets.is_empty() && secrets.iter().all(|secret| secret.expose().len() >= 16) {
             true => Ok(WebhookSecrets(secrets)),
             false => Err("must be one or more secrets of at least 16 characters".to_owned()),
+        }
+    };
+    StripeApiKey: String => |key| {
+        let is_key = (16..=255).contains(&key.len())
+            && ["sk_", "rk_"].iter().any(|prefix| key.starts_with(prefix))
+            && key.bytes().all(|byte| byte.is_ascii_graphic());
+        match is_key {
+            true => Ok(StripeApiKey(Secret::new(key))),
+            false => Err("must be a secret or restricted key of Stripe, which begins with sk_ or rk_".to_owned()),
         }
     };
     SecretKeys: String => |keys| {

@@ -16,12 +16,17 @@ use super::{
     },
 };
 
+/// The media type of forms.
+pub const FORM: &str = "application/x-www-form-urlencoded";
+
 /// A sender of signed requests.
 pub trait WebhookSigner: Send + Sync + 'static {
     const SCHEME: SignatureScheme;
     /// The maximum size of a body, in bytes.
     const MAX_BODY: usize;
     const EXAMPLE: &'static str;
+    /// The field with the JSON, if the sender can also send a form.
+    const FORM_FIELD: Option<&'static str> = None;
 }
 
 /// A signed request whose signature is not verified yet.
@@ -63,16 +68,35 @@ impl<S: WebhookSigner> DeclareArgument for SignedRequest<S> {
             ..MetaSchema::new_with_format("string", "binary")
         };
         let schema = MetaSchemaRef::Inline(Box::new(schema));
+        let mut content = vec![MediaType { name: "application/json", schema }];
+        content.extend(S::FORM_FIELD.map(|field| MediaType { name: FORM, schema: form::<S>(field) }));
         operation.set_access(Access::Signed(S::SCHEME));
         operation.rate_limit = Some(RateLimitClass::Webhook);
         operation.body = Some(DeclaredBody {
             description: None,
-            content: vec![MediaType { name: "application/json", schema }],
+            content,
             format: BodyFormat::Bytes,
             max_bytes: Some(S::MAX_BODY),
             too_large_hint: None,
         });
     }
+}
+
+/// Returns the schema of a form with one field.
+fn form<S: WebhookSigner>(field: &'static str) -> MetaSchemaRef {
+    let payload = MetaSchema {
+        description: Some("The JSON of the event."),
+        min_length: Some(1),
+        max_length: Some(S::MAX_BODY),
+        example: Some(S::EXAMPLE.into()),
+        ..MetaSchema::new("string")
+    };
+    MetaSchemaRef::Inline(Box::new(MetaSchema {
+        properties: vec![(field, MetaSchemaRef::Inline(Box::new(payload)))],
+        required: vec![field],
+        example: Some(serde_json::json!({ field: S::EXAMPLE })),
+        ..MetaSchema::new("object")
+    }))
 }
 
 impl<'a, S: WebhookSigner> ApiExtractor<'a> for SignedRequest<S> {

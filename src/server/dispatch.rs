@@ -3,6 +3,7 @@
 //! Order of the checks: method, `Accept`, authentication, authorization, rate limit, parameters, media
 //! type of the body, body. A panic in a handler becomes a 500.
 mod compile;
+mod idempotency_key;
 mod in_flight_keys;
 mod path_item;
 mod prefer;
@@ -39,6 +40,7 @@ use crate::{
     http::{
         auth::{Principal, Via},
         etag::{EntityTags, Precondition},
+        event_stream::{LAST_EVENT_ID, LastEvent},
         extract::{Client, ValidatedRequest},
         idempotency::IdempotentRequest,
         operation::{BodyFormat, RateLimitClass},
@@ -53,7 +55,7 @@ use crate::{
         daily_writes::DailyWrites,
         traces::{SpanKind, in_span},
     },
-    schema::{self, ErrorCode},
+    schema::{self, ErrorCode, Location},
 };
 
 /// The dispatcher, compiled from the declared operations and their schemas.
@@ -346,6 +348,12 @@ impl Dispatcher {
         }
         checked.query = operation.params.query(request.uri().query(), &mut violations);
         let mut headers = operation.params.headers(request.headers(), &mut violations);
+        // An `EventSource` never reconnects after a 400, so an id of any form is accepted.
+        if operation.params.declares_header(LAST_EVENT_ID.as_str()) {
+            let is_last_event = |location: &Location| matches!(location, Location::Header(name) if name.eq_ignore_ascii_case(LAST_EVENT_ID.as_str()));
+            violations.retain(|violation| !is_last_event(&violation.location));
+            checked.last_event_id = LastEvent::from_headers(request.headers());
+        }
         operation.check_conditionals(request, &mut violations);
         // An invalid list of entity tags matches no version, so the request fails with 412 instead of an
         // unconditional write.
@@ -361,11 +369,10 @@ impl Dispatcher {
             headers.remove("Accept-Language").and_then(|languages| languages.as_str().map(str::to_owned));
         let mut text = |name: &str| headers.remove(name).and_then(|value| value.as_str().map(str::to_owned));
         (checked.range, checked.if_range) = (text("Range"), text("If-Range"));
-        checked.last_event_id = text("Last-Event-ID").and_then(|id| id.parse().ok());
         checked.target =
             path_item::percent_encode(request.uri().path_and_query().map_or("", |target| target.as_str()));
         match violations.is_empty() {
-            true => Ok(headers.remove("Idempotency-Key").and_then(|key| key.as_str().map(str::to_owned))),
+            true => Ok(text("Idempotency-Key").map(idempotency_key::normalize)),
             false => Err(Error::Invalid(violations).into()),
         }
     }

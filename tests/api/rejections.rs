@@ -172,8 +172,14 @@ async fn returns_429_and_rate_limit_headers() {
     let mut rejected = None;
     for _ in 0..80 {
         let response = api.get("/api/tags").await;
-        assert!(response.headers.contains_key("ratelimit-policy"));
+        // The average and the burst, which is the limit that rejects.
+        assert_eq!(
+            response.header("ratelimit-policy"),
+            "\"anonymous\";q=300;w=60, \"anonymous-burst\";q=60;w=12"
+        );
+        assert!(response.header("ratelimit").starts_with("\"anonymous-burst\";r="), "{response:?}");
         if response.status == 429 {
+            assert_eq!(response.header("ratelimit"), "\"anonymous-burst\";r=0;t=1");
             rejected = Some(response);
             break;
         }

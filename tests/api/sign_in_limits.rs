@@ -43,7 +43,7 @@ fn assert_limited(response: Response, name: &str, policy: &str, seconds: u64) {
     assert_eq!(response.header("retry-after"), seconds.to_string());
     let expected = (policy.to_owned(), format!("r=0;t={seconds}"));
     assert_eq!(limit(&response, name), Some(expected), "{:?}", response.headers);
-    let general = limit(&response, "anonymous").or_else(|| limit(&response, "user"));
+    let general = limit(&response, "anonymous-burst").or_else(|| limit(&response, "user-burst"));
     assert!(general.is_some_and(|(_, limit)| !limit.starts_with("r=0;")), "{:?}", response.headers);
 }
 

@@ -8,6 +8,7 @@ use uuid::Uuid;
 
 use super::{
     localized::{Localizer, find_row},
+    payments::{has_payments, list_payments},
     pdf::PdfRenderer,
     status::{can_become, is_closed, paid_at},
     types::{Invoice, InvoiceInput, InvoicePatch, InvoiceStatus},
@@ -92,7 +93,8 @@ impl Invoices {
         let row = find_row(self.db.read(), id.0).await?;
         let localizer =
             Localizer::load(self.db.read(), display, &self.rates, std::slice::from_ref(&row)).await?;
-        localizer.invoice(row, with_customer)
+        let payments = list_payments(self.db.read(), id.0).await?;
+        Ok(Invoice { payments, ..localizer.invoice(row, with_customer)? })
     }
 
     /// Creates an invoice in the currency of the locale.
@@ -208,6 +210,9 @@ impl Invoices {
                 if row.paid_at.is_some() {
                     return Err(Error::Conflict("an invoice that is or was paid cannot be deleted"));
                 }
+                if has_payments(&tx, id.0).await? {
+                    return Err(Error::Conflict("an invoice with payments cannot be deleted"));
+                }
                 let (href, version) = (location(&display, id.0), row.version + 1);
                 tx.emit(EventType::InvoiceDeleted, id, href, version, Audience::Accountants, now);
                 row.delete(&*tx).await?;
@@ -254,7 +259,8 @@ impl Invoices {
     ) -> Result<Invoice> {
         let row = find_row(&**tx, id).await?;
         let localizer = Localizer::load(&**tx, display, &self.rates, std::slice::from_ref(&row)).await?;
-        localizer.invoice(row, with_customer)
+        let payments = list_payments(&**tx, id).await?;
+        Ok(Invoice { payments, ..localizer.invoice(row, with_customer)? })
     }
 }
 
