@@ -102,21 +102,25 @@ const late = (await waitUntilProcessed("type=invoice.paid"))[0];
 assert.equal(late.outcome, `invoice ${second.number} was already void`);
 assert.equal((await readInvoice(second)).status, "void");
 
-// An event for an unknown invoice waits for it, and can be replayed.
-assertAccepted(await fromStripe(event("invoice.paid", { ...invoiceOf("3"), metadata: { invoice: "999999" } })));
+// An event for an invoice that does not exist yet waits for it, and can be replayed.
+const early = { ...invoiceOf("3"), metadata: { invoice: `#${second.number + 1}` } };
+assertAccepted(await fromStripe(event("invoice.paid", early)));
 const waiting = await waitFor("state=received", (events) => events[0]?.outcome === "no invoice has this name");
+const third = await createInvoice();
 const again = await api("POST", `/api/webhook-events/${waiting[0].id}/replay`);
 assert.equal(again.status, 202);
 assert.equal((await api("GET", again.location)).status, 200);
+await waitUntilProcessed("type=invoice.paid");
+assert.equal((await readInvoice(third)).status, "paid");
 
 // A payment of another amount is recorded, and the invoice is not paid.
-const third = await createInvoice();
+const fourth = await createInvoice();
 assertAccepted(await fromStripe(event("payment_intent.succeeded", {
   id: "pi_4", object: "payment_intent", status: "succeeded", amount_received: 100, currency: "usd",
-  metadata: { invoice: `#${third.number}` },
+  metadata: { invoice: `#${fourth.number}` },
 })));
 await waitUntilProcessed("type=payment_intent.succeeded");
-const open = await readInvoice(third);
+const open = await readInvoice(fourth);
 assert.deepEqual([open.status, open.payments[0].outcome], ["pending", "amount-mismatch"]);
 
 // Rejects an old or future timestamp, another secret and another body.
