@@ -26,8 +26,6 @@ def check(condition, message):
 
 acknowledged, rejected, slowest = [], 0, 0.0
 with Service() as service:
-    headers = {"Authorization": f"Bearer {service.token()}", "Content_Type": "application/json"}
-
     def create(name):
         post = json.dumps({"title": name, "content": "x" * 3000, "published": True})
         status, body = service.request("POST", "/api/posts", post, **headers)
@@ -36,6 +34,9 @@ with Service() as service:
         return status, body
 
     for step in range(steps):
+        if step % 50 == 0:
+            # An access token is valid for 15 minutes.
+            headers = {"Authorization": f"Bearer {service.token()}", "Content_Type": "application/json"}
         fill(step * STEP)
         for number in range(step + 20):
             status, body = create(f"Post {step} {number}")
