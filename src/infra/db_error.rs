@@ -34,8 +34,10 @@ pub fn fault(error: &DbErr) -> Fault {
         | DbErr::Exec(RuntimeErr::SqlxError(cause))
         | DbErr::Query(RuntimeErr::SqlxError(cause)) => match &**cause {
             sqlx::Error::PoolTimedOut => Fault::Busy,
+            // A connection to a server that stops can also end with a message that is not expected.
             sqlx::Error::Io(_)
             | sqlx::Error::Tls(_)
+            | sqlx::Error::Protocol(_)
             | sqlx::Error::PoolClosed
             | sqlx::Error::WorkerCrashed => Fault::Unreachable,
             sqlx::Error::Database(cause) => match sqlite::code(error) {
