@@ -1,5 +1,6 @@
 """Fills the disk in steps of 4 KiB. Writes are rejected with 507, reads are served, no acknowledged write is lost, and
 writes succeed again when there is space, without a restart."""
+import errno
 import json
 import os
 import sys
@@ -14,9 +15,16 @@ ballast = os.path.join(folder, "ballast")
 
 def fill(free):
     """Leaves this number of free bytes."""
-    usage = os.statvfs(folder)
     with open(ballast, "wb") as file:
-        os.posix_fallocate(file.fileno(), 0, max(1, usage.f_bavail * usage.f_frsize - free))
+        while True:
+            usage = os.statvfs(folder)
+            try:
+                return os.posix_fallocate(file.fileno(), 0, max(1, usage.f_bavail * usage.f_frsize - free))
+            except OSError as error:
+                # The server used some of the space meanwhile.
+                if error.errno != errno.ENOSPC:
+                    raise
+                file.truncate(0)
 
 
 def check(condition, message):
