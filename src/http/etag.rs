@@ -220,6 +220,21 @@ mod tests {
     }
 
     #[test]
+    fn each_precondition_requires_the_current_version() {
+        let any = || Some(EntityTags::Any);
+        for (if_match, if_none_match, required, is_some) in [
+            (None, None, false, false),
+            (any(), None, false, true),
+            (None, any(), false, true),
+            (None, None, true, true),
+        ] {
+            let when = Precondition { if_match, if_none_match, required };
+            assert_eq!(when.is_some(), is_some, "{when:?}");
+            assert_eq!(when.check_absent().is_err(), when.if_match.is_some(), "{when:?}");
+        }
+    }
+
+    #[test]
     fn rejects_malformed_lists() {
         for value in ["abc", "\"a", "\"a\" \"b\"", "w/\"a\"", "*, \"a\"", ",*", "\"a\"b", "\"a\"\u{a0}"] {
             assert!(EntityTags::parse(value).is_none(), "{value}");

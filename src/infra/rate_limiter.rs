@@ -189,4 +189,22 @@ mod tests {
         let keys: usize = memory.shards.iter().map(|shard| shard.lock().len()).sum();
         assert!(keys <= 16 * MAX_KEYS, "{keys}");
     }
+
+    #[test]
+    fn evicts_keys_with_their_whole_burst_before_others() {
+        let RateLimiter::Memory(memory) = RateLimiter::in_memory(&[&POLICY]) else { return };
+        let keys = || memory.shards.iter().map(|shard| shard.lock().len()).sum::<usize>();
+        // Nearly full shards, of keys that have their whole burst after a second.
+        for key in 0..16 * MAX_KEYS * 9 / 10 {
+            memory.check(&POLICY, key, 0, true);
+        }
+        assert_eq!(keys(), 16 * MAX_KEYS * 9 / 10, "no shard is full");
+        let used = "a";
+        (0..10).for_each(|_| assert!(memory.check(&POLICY, used, 1000, true).allowed));
+        for key in 0..16 * MAX_KEYS / 5 {
+            memory.check(&POLICY, (key, "new"), 1000, true);
+        }
+        assert!(keys() < 16 * MAX_KEYS / 4, "{} keys", keys());
+        assert!(!memory.check(&POLICY, used, 1000, true).allowed, "its rate limit is not reset");
+    }
 }

@@ -175,6 +175,8 @@ impl Drop for BufferPermit {
 
 #[cfg(test)]
 mod tests {
+    use futures_util::FutureExt;
+
     use super::{
         super::timeouts::{Exchange, Expired},
         *,
@@ -209,6 +211,41 @@ mod tests {
             assert_eq!(permits.map(|permit| permit.is_some()), [true, true, last], "{peers:?}");
         }
         assert!(limits.state().clients.is_empty());
+    }
+
+    #[test]
+    fn a_client_has_others_from_its_second_connection() {
+        let limits = limits();
+        let first = connect(&limits, "192.0.2.1").expect("a connection");
+        assert!(!limits.has_others(&first));
+        let second = connect(&limits, "192.0.2.1").expect("a connection");
+        assert!(limits.has_others(&first) && limits.has_others(&second));
+        drop(second);
+        assert!(!limits.has_others(&first));
+        let proxies = ["2001:db8:9::1", "2001:db8:9::1"].map(|peer| connect(&limits, peer).expect(peer));
+        assert!(!limits.has_others(&proxies[0]), "a proxy counts as a client with one connection");
+    }
+
+    #[tokio::test]
+    async fn limits_bodies_and_reads_of_a_client_and_bodies_of_all_clients() {
+        let limits = Limits { bodies_per_client: 1, reads_per_client: 1, ..Limits::default() };
+        let blocks = ["192.0.2.9".parse().unwrap_or_else(|error| panic!("{error}"))];
+        let limits = ClientLimits::new(&limits, Proxies { blocks: blocks.into(), ..Proxies::default() });
+        let [client, other, third, proxy] = ["192.0.2.1", "192.0.2.2", "192.0.2.3", "192.0.2.9"]
+            .map(|peer| connect(&limits, peer).expect(peer));
+        let all = Semaphore::new(3);
+        let bodies = [client.body_permits(&all), proxy.body_permits(&all), proxy.body_permits(&all)];
+        assert!(bodies.iter().all(Option::is_some), "a proxy has no limit of its own");
+        assert!(other.body_permits(&all).is_none(), "exceeds the total");
+        drop(bodies);
+        let body = client.body_permits(&all);
+        assert!(body.is_some() && client.body_permits(&all).is_none(), "exceeds the limit of the client");
+        assert!(third.body_permits(&all).is_some());
+        let read = client.read_permit().await;
+        assert!(read.is_some() && client.read_permit().now_or_never().is_none(), "waits for the other read");
+        assert!(proxy.read_permit().await.is_none());
+        drop(read);
+        assert!(client.read_permit().now_or_never().flatten().is_some());
     }
 
     #[test]
