@@ -200,6 +200,7 @@ mod tests {
     #[test]
     fn reports_the_load_and_rejects_work_after_the_close() {
         let permits = ClientPermits::new(LIMITS);
+        assert_eq!(permits.load(), (0, 0));
         let accept = |number| permits.accept(client(number)).unwrap_or_else(|error| panic!("{error:?}"));
         let running: Vec<_> = (0..3).map(|number| accept(number).start().now_or_never().flatten()).collect();
         let waiting = accept(4);

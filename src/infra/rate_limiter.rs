@@ -181,6 +181,30 @@ mod tests {
     }
 
     #[test]
+    fn reports_the_state_at_any_time() {
+        let policy = Policy { name: "slow", quota: 6, window_seconds: 60, burst: 2 };
+        let limiter = RateLimiter::in_memory(&[&policy]);
+        let state = |decision: Decision| {
+            (decision.allowed, decision.remaining, decision.reset_seconds, decision.retry_after_seconds)
+        };
+        let now = 600_000;
+        for (time, expected) in [
+            (now, (true, 1, 10, 0)),
+            (now, (true, 0, 20, 0)),
+            (now, (false, 0, 20, 10)),
+            (now + 4_000, (false, 0, 16, 6)),
+        ] {
+            let peeked = limiter.peek(&policy, "a", time).expect("in memory");
+            assert_eq!(peeked.allowed, expected.0);
+            assert_eq!(peeked.remaining, expected.1 + u32::from(expected.0), "is not counted");
+            assert_eq!(state(limiter.try_acquire(&policy, "a", time)), expected);
+        }
+        assert!(RateLimiter::Off.peek(&policy, "a", now).is_none() && RateLimiter::Off.is_off());
+        assert_eq!(state(RateLimiter::Off.try_acquire(&policy, "a", now)), (true, 2, 0, 0));
+        assert!(!limiter.is_off() && RateLimiter::Off.rejections().is_empty());
+    }
+
+    #[test]
     fn limits_memory() {
         let RateLimiter::Memory(memory) = RateLimiter::in_memory(&[&POLICY]) else { return };
         for key in 0..400_000 {

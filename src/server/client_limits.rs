@@ -286,6 +286,23 @@ mod tests {
     }
 
     #[test]
+    fn the_number_of_connections_precedes_the_idle_time() {
+        let limits = Limits { connections_per_client: 9, ..Limits::default() };
+        let limits = ClientLimits::new(&limits, Proxies::default());
+        let open = |peer: &str| connect(&limits, peer).expect(peer);
+        // Many clients, because they are examined in a random order.
+        let peers: Vec<String> = (10..40).map(|number| format!("192.0.2.{number}")).collect();
+        let twos: Vec<_> = peers.iter().map(|peer| [open(peer), open(peer)]).collect();
+        let three = [open("192.0.2.3"), open("192.0.2.3"), open("192.0.2.3")];
+        let new = open("192.0.2.1");
+        let found = limits.eviction_for(&new).expect("a connection");
+        assert!(Arc::ptr_eq(&found, &three[0].timers), "of the client with the most connections");
+        drop(three);
+        let found = limits.eviction_for(&new).expect("a connection");
+        assert!(Arc::ptr_eq(&found, &twos[0][0].timers), "the longest idle one of several such clients");
+    }
+
+    #[test]
     fn a_request_that_arrives_before_the_eviction_keeps_the_connection() {
         let timers = connect(&limits(), "192.0.2.1").expect("a connection").timers.clone();
         timers.evict();

@@ -171,7 +171,7 @@ class Copy:
         # Known from an earlier run with the same file. Each round of the compiler takes minutes.
         self.known = work / "unviable.json"
         known = json.loads(self.known.read_text()) if self.known.exists() else []
-        hashes = {m["file"]: hashlib.sha256((root / m["file"]).read_bytes()).hexdigest() for m in mutants}
+        hashes = {m["file"]: hashlib.sha256((root / m["file"]).read_text().split("#[cfg(test)]")[0].encode()).hexdigest() for m in mutants}
         self.identify = lambda mutant: [*key(mutant), hashes[mutant["file"]]]
         self.unviable = {m["id"] for m in mutants if self.identify(m) in known or has_opaque_value(m)}
         names = subprocess.check_output(["git", "ls-files", "-zco", "--exclude-standard"], cwd=root, text=True)
@@ -322,31 +322,35 @@ class Tests:
 
 
 class Run:
-    """Runs the mutants, and counts the mutants that each test caught in a file and in a function."""
+    """Runs the mutants, and counts the mutants of each function and file that a test caught."""
 
     def __init__(self, tests, mutants, seconds, log):
         self.tests, self.mutants, self.seconds, self.log = tests, mutants, seconds, log
-        self.caught, self.reached = collections.Counter(), collections.Counter()
+        self.caught, self.weights = collections.Counter(), collections.Counter()
         files = {mutant["id"]: mutant["file"] for mutant in mutants}
+        counts = collections.Counter(mutant for reached in tests.reached.values() for mutant in reached)
+        # A test is specific to a file if it reaches mutants of the file that few tests reach.
         for test, reached in tests.reached.items():
-            self.reached.update((test, files[mutant]) for mutant in reached & files.keys())
+            for mutant in reached & files.keys():
+                self.weights[test, files[mutant]] += 1 / counts[mutant]
 
     def select(self, mutant):
         """Returns the names of the tests that reach a mutant by target. First those that caught mutants of its function or of
-        its file, or reach most of them."""
+        its file, and then short ones that are specific to its file."""
 
         def rank(test):
-            counts = (self.caught[test, function(mutant)], self.caught[test, mutant["file"]], self.reached[test, mutant["file"]])
-            return (*(-count for count in counts), self.tests.seconds[test])
+            caught = [-self.caught[test, place] for place in (function(mutant), mutant["file"])]
+            return *caught, -self.weights[test, mutant["file"]] / self.tests.seconds[test]
 
         tests = sorted((test for test, reached in self.tests.reached.items() if mutant["id"] in reached), key=rank)
         chosen = {}
         for target in self.tests.programs:
             seconds = 0
             for test in (test for test in tests if test[0] == target):
-                seconds += self.tests.seconds[test]
-                if target not in SLOW or target not in chosen or seconds <= self.seconds:
+                duration = self.tests.seconds[test] if target in SLOW else 0
+                if seconds + duration <= self.seconds or target not in chosen:
                     chosen.setdefault(target, []).append(test[1])
+                    seconds += duration
         return chosen
 
     def one(self, mutant):
