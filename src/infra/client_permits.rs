@@ -196,4 +196,21 @@ mod tests {
         let jobs: Vec<_> = (0..5).map(|_| permits.accept(None)).collect();
         assert!(jobs.iter().all(Result::is_ok), "work without a client has no share");
     }
+
+    #[test]
+    fn reports_the_load_and_rejects_work_after_the_close() {
+        let permits = ClientPermits::new(LIMITS);
+        assert_eq!(permits.load(), (0, 0));
+        let accept = |number| permits.accept(client(number)).unwrap_or_else(|error| panic!("{error:?}"));
+        let running: Vec<_> = (0..3).map(|number| accept(number).start().now_or_never().flatten()).collect();
+        let waiting = accept(4);
+        assert_eq!(permits.load(), (3, 1));
+        let mut close = Box::pin(permits.close());
+        assert!(close.as_mut().now_or_never().is_none(), "waits for the running work");
+        assert!(!permits.is_closed());
+        drop(running);
+        assert_eq!(close.now_or_never(), Some(()));
+        assert!(permits.is_closed() && waiting.start().now_or_never().expect("does not wait").is_none());
+        assert_eq!(permits.load().1, 0);
+    }
 }

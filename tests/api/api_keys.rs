@@ -130,6 +130,8 @@ async fn accepts_the_previous_secret_for_a_day_after_a_rotation() {
     let ada = api.sign_in(Role::Author).await;
     let old = create_key(&ada, &["me:read"]).await;
     let path = format!("/api/api-keys/{}/rotate", old["id"].as_str().unwrap());
+    let key_path = format!("/api/api-keys/{}", old["id"].as_str().unwrap());
+    assert!(ada.get(&key_path).await.is(200).headers.contains_key("last-modified"));
     let rotate = |client: Api| {
         let path = path.clone();
         async move { client.send(Method::POST, &path, None).await }
@@ -142,12 +144,33 @@ async fn accepts_the_previous_secret_for_a_day_after_a_rotation() {
     with_key(&api, &old).get("/api/me").await.is(200);
     with_key(&api, &new).get("/api/me").await.is(200);
     api.clock.advance(1);
+    let read = api.sign_in(Role::Admin).await.get(&key_path).await.is(200);
+    assert!(read.body.get("previousSecretUntil").is_none());
     with_key(&api, &old).get("/api/me").await.is(401);
     with_key(&api, &new).get("/api/me").await.is(200);
     let mut forged = new.clone();
     forged["key"] = json!(format!("{}A", &new["key"].as_str().unwrap()[..81]));
     if forged["key"] != new["key"] {
         with_key(&api, &forged).get("/api/me").await.is(401);
+    }
+}
+
+#[api_test]
+async fn records_the_last_use_of_a_key_once_a_minute() {
+    let api = Api::start().await;
+    let (ada, admin) = (api.sign_in(Role::Author).await, api.sign_in(Role::Admin).await);
+    let key = create_key(&ada, &["me:read"]).await;
+    let path = format!("/api/api-keys/{}", key["id"].as_str().unwrap());
+    let client = with_key(&api, &key);
+    client.get("/api/me").await.is(200);
+    for (milliseconds, last_used_at) in [
+        (59_999, "2026-11-21T09:00:00.000Z"),
+        (1, "2026-11-21T09:01:00.000Z"),
+        (60_000, "2026-11-21T09:02:00.000Z"),
+    ] {
+        api.clock.advance(milliseconds);
+        client.get("/api/me").await.is(200);
+        assert_eq!(admin.get(&path).await.is(200).body["lastUsedAt"], last_used_at);
     }
 }
 

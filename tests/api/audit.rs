@@ -166,6 +166,35 @@ async fn records_sign_in_refresh_reuse_and_sign_out() {
 }
 
 #[api_test]
+async fn records_rejected_credentials_and_deleted_keys_of_disabled_accounts() {
+    let api = Api::start().await;
+    let admin = api.sign_in(Role::Admin).await;
+    let disable = async |account: &Api| {
+        let id = account.get("/api/me").await.is(200).body["id"].as_str().expect("an id").to_owned();
+        admin.patch(&format!("/api/users/{id}"), json!({ "status": "disabled" })).await.is(200);
+        id
+    };
+    let ((first, _), (second, email)) = (api.account(Role::Reader).await, api.account(Role::Reader).await);
+    first.post("/api/api-keys", json!({ "name": "k", "scopes": ["me:read"] })).await.is(201);
+    let ids = [disable(&first).await, disable(&second).await];
+    first.get("/api/me").await.is(401);
+    api.post("/api/auth/login", json!({ "email": email, "password": PASSWORD })).await.is(401);
+    api.clock.advance(16 * 60_000);
+    admin.get("/api/me").await.is(401);
+    let admin = api.sign_in(Role::Admin).await;
+    let failed = of_action(&admin, "auth.failed").await;
+    let reasons: Vec<&str> = failed.iter().map(|entry| entry["reason"].as_str().unwrap()).collect();
+    assert_eq!(reasons, ["disabled", "disabled", "expired"]);
+    assert_eq!(
+        ids.each_ref().map(|id| json!(id)),
+        [0, 1].map(|entry: usize| failed[entry]["resourceId"].clone())
+    );
+    let deleted = of_action(&admin, "keys.deleted").await;
+    assert_eq!(deleted.len(), 1, "the second account had no key");
+    assert_eq!(deleted[0]["resourceId"], ids[0]);
+}
+
+#[api_test]
 async fn records_the_reason_of_each_failed_authentication() {
     let api = Api::with(&[("rate_limits", "on")]).await;
     let email = api.user(Role::Reader, "Reader").await;

@@ -153,7 +153,11 @@ mod tests {
         let held: Vec<_> = std::iter::from_fn(|| passwords.reserve().ok()).take(1000).collect();
         assert_eq!(held.len(), cores * 3, "one per core is being hashed");
         assert_eq!(passwords.reserve().err(), Some(QueueFull));
-        drop(held);
+        assert_eq!(passwords.load(), (0, cores * 3));
+        let core = passwords.cores.try_acquire().expect("no password is being hashed");
+        assert_eq!(passwords.load(), (1, cores * 3 - 1));
+        drop((held, core));
+        assert_eq!(passwords.load(), (0, 0));
         hash(&passwords, "correct horse").await;
         assert_eq!(passwords.slots.available_permits(), cores * 3);
     }
