@@ -54,6 +54,7 @@ mod redirects;
 mod rejections;
 mod response_cache;
 mod revisions;
+mod restore;
 mod schedule;
 mod scheduled_backups;
 mod secrets_at_rest;
