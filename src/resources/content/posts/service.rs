@@ -27,7 +27,7 @@ use crate::{
         auth::{Ownership, Principal, RESTRICTED, cache_key, collections_for},
         cursor::CursorKey,
         etag::{ETag, Precondition},
-        idempotency::{IdempotentRequest, Outcome, run_once},
+        idempotency::{IdempotentRequest, Outcome, id_of_location, run_once},
         pagination::TotalCache,
         problem::{Error, Result},
         response::Resource,
@@ -124,9 +124,14 @@ impl Posts {
         new: PostInput,
         attempt: Option<IdempotentRequest>,
     ) -> Result<Outcome<Post>> {
-        let (posts, author, now) = (self.clone(), author.clone(), self.clock.now());
-        run_once(&self.db, attempt, async move |tx| {
-            let caller = author;
+        let (posts, caller, now) = (self.clone(), author.clone(), self.clock.now());
+        let reload = |location: String| async move {
+            match self.get(Some(author), &PostKey::Id(id_of_location(&location)?)).await? {
+                Lookup::Current(post) => Ok(post),
+                Lookup::Moved(_) => Err(Error::NotFound("post")),
+            }
+        };
+        let work = async move |tx: Tx| {
             let author = lock_active(&tx, &caller).await?;
             let id = Uuid::now_v7();
             let mut row = empty_draft(id, caller.user, now);
@@ -152,8 +157,8 @@ impl Posts {
             events::created(&tx, &post, now);
             store_revisions(&tx, [post.to_revision(Change::Created, now)?.changed_by(&caller)]).await?;
             Ok(post)
-        })
-        .await
+        };
+        run_once(&self.db, attempt, work, reload).await
     }
 
     pub async fn replace(
