@@ -18,6 +18,7 @@ use crate::{
     config::{ByteCount, CacheConfig, Config, LogConfig, TelemetryConfig},
     domain::{money::Currency, result_ext::ResultExt},
     http::problem::{self, Error},
+    infra::postgres_url,
     resources::redirects::RedirectMatch,
     server::{
         AccessLog, HttpService, LineWriter, LogFormat, MetricsPage, RateLimits, Redirect, RedirectLookup,
@@ -47,6 +48,9 @@ impl Serve {
     pub async fn run(self, mut config: Config) -> Result<ExitCode, String> {
         init_log(&config);
         raise_open_files();
+        if let Some(warning) = postgres_url::unverified_server(&config.database_url()) {
+            tracing::warn!("{warning}");
+        }
         let limits = Limits::default().scaled(config.server.timeout_scale.0);
         // Event streams stay open for hours, so they may use at most four fifths of the connections.
         let streams = &mut config.events.events_max_connections.0;
