@@ -159,7 +159,10 @@ async fn dispatch(cli: Cli) -> Result<ExitCode, String> {
             Command::Rates(command) => command.run(&config(&[])?).await,
             Command::SecretKey(command) => command.run(&config(&[])?).await,
             Command::Migrate(command) => command.run(&config(&[])?).await,
-            Command::Health(command) => command.run(&config(&[])?).await,
+            Command::Health(command) => {
+                let config = config(&[("listen", command.listen.clone())])?;
+                command.run(&config).await
+            }
             Command::Serve(command) => {
                 let flags = [
                     ("listen", command.listen.clone()),

@@ -57,7 +57,10 @@ impl Serve {
         *streams = (*streams).min(limits.connections / 5 * 4);
         let app = app(&config).await?;
         if self.demo && !demo::fill(&app).await.map_err(|error| message(&error))? {
-            tracing::info!("the database already has content: skipped the demo content");
+            tracing::warn!(
+                "--demo: the database already has, or had, posts or documents, so the demo content was not added. Use an \
+                 empty database, such as a new --data-dir"
+            );
         }
         let lines = app.audit.open_output().await.map_err(|error| message(&error))?;
         let listener = listener::listen(config.server.listen).map_err(|error| {

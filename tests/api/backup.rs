@@ -132,7 +132,7 @@ fn a_backup_with_a_list_of_images_restores_without_their_bytes() {
     assert_eq!(files(&other.0.join("data/media")), 0);
     let checked = other.tenon(&["doctor"]);
     assert!(checked.stdout.contains("failed  images: the bytes of 1 images are missing"), "{checked:?}");
-    checked.fails(1, "1 checks failed");
+    checked.fails(1, "1 check failed");
 }
 
 #[api_test]
