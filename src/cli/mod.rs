@@ -32,7 +32,7 @@ use crate::{
     config::{self, Config},
     infra::{
         audit_log::Origin,
-        clock::Clock,
+        clock::{Clock, process_start},
         private_files::{self, Private},
         traces::observe_statements,
     },
@@ -100,6 +100,7 @@ enum Command {
 
 /// Parses the arguments and runs the command. Exit codes: 0 success, 1 failure, 2 usage error.
 pub fn run() -> ExitCode {
+    process_start();
     let cli = Cli::parse();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,

@@ -94,7 +94,7 @@ pub enum Error {
     IdempotencyKeyReused,
     #[error("Idempotency-Key: the first request with this key is still running")]
     IdempotencyKeyInUse,
-    #[error("too many attempts: retry after {} seconds", .0.retry_after_seconds)]
+    #[error("too many attempts (rate limit {}): retry in {} s", .0.name, .0.retry_after_seconds)]
     TooManyRequests(ExceededLimit),
     /// Too many other passwords wait to be hashed.
     #[error("too many passwords are being hashed: retry")]

@@ -298,7 +298,9 @@ impl Dispatcher {
         let declared = request.header(header::CONTENT_LENGTH).and_then(|length| length.parse().ok());
         let declared: u64 = declared.unwrap_or_default();
         if let Some(seconds) = writes.admit(account, declared).await.map_err(Error::from)? {
-            let detail = format!("the account has reached its limit of bytes per day: retry in {seconds} s");
+            let detail = format!(
+                "the account has reached its limit of bytes per day (daily_write_bytes): retry in {seconds} s"
+            );
             let problem = Problem::new(ProblemCode::DailyWriteLimit, detail);
             return Err(problem.header(header::RETRY_AFTER, &seconds.to_string()));
         }
