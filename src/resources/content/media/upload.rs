@@ -30,7 +30,11 @@ use crate::{
         problem::{Error, Result},
     },
     images::{self, ImageError, SanitizedImage},
-    infra::{blobs::TempFile, db::Tx},
+    infra::{
+        blobs::TempFile,
+        db::Tx,
+        traces::{SpanKind, in_span},
+    },
     resources::accounts::active::lock_active,
     schema::ErrorCode,
 };
@@ -257,7 +261,8 @@ async fn sanitize(
         drop((file, permit));
         clean
     });
-    clean.await.map_err(|error| Error::Internal(error.to_string()))?.map_err(|error| map_error(&error))
+    let clean = in_span("images.sanitize", SpanKind::Internal, work).await;
+    clean.map_err(|error| Error::Internal(error.to_string()))?.map_err(|error| map_error(&error))
 }
 
 /// Maps an image error to an API error.
