@@ -33,7 +33,7 @@ use crate::{
         response::Resource,
     },
     infra::{
-        audit_log::Changes,
+        audit_log::{Changes, Origin},
         clock::Clock,
         db::{Db, Tx},
     },
@@ -147,7 +147,7 @@ impl Posts {
             post::Entity::insert(row.clone().into_active_model().reset_all())
                 .exec_without_returning(&*tx)
                 .await?;
-            reschedule(&tx, id, None, next_change(&row), now).await?;
+            reschedule(&tx, id, None, next_change(&row), Some(caller.user), now).await?;
             let tags = posts.tags.ensure(&tx, &tags.unwrap_or_default(), now).await?;
             insert_tags(&tx, id, &tags).await?;
             tx.touch(if published { "posts" } else { RESTRICTED }).await?;
@@ -198,7 +198,7 @@ impl Posts {
             .write(async move |tx| {
                 let mut post = load_for_update(&tx, &caller, &key, &precondition).await?;
                 let before = post.row.clone();
-                reschedule(&tx, before.id, next_change(&before), None, now).await?;
+                reschedule(&tx, before.id, next_change(&before), None, None, now).await?;
                 post.row.deleted_at = Some(now);
                 post.row.publish_at = None;
                 post.row.unpublish_at = None;
@@ -253,7 +253,8 @@ impl Posts {
         if *row == before && !tags_changed {
             return Ok((post.into(), false));
         }
-        reschedule(tx, before.id, next_change(&before), next_change(row), now).await?;
+        let (scheduled_by, next) = (Origin::current().account(), next_change(row));
+        reschedule(tx, before.id, next_change(&before), next, scheduled_by, now).await?;
         row.version += 1;
         row.updated_at = now;
         write_changes(tx, &before, row).await?;
