@@ -422,11 +422,13 @@ fn with_details(problem: Problem, error: Error) -> Problem {
         Error::PreconditionFailed(etag) | Error::IfNoneMatchFailed(etag) => {
             Problem { current_etag: Some(etag), ..problem }
         }
-        Error::Unauthenticated => problem.header(header::WWW_AUTHENTICATE, "Bearer realm=\"tenon\""),
+        // Without an error code if the request has no token, or a valid one (RFC 6750, section 3.1).
+        Error::Unauthenticated | Error::InvalidCredentials => {
+            problem.header(header::WWW_AUTHENTICATE, "Bearer realm=\"tenon\"")
+        }
         Error::InvalidToken(reason) => {
             problem.header(header::WWW_AUTHENTICATE, INVALID_TOKEN).reason(reason.reason)
         }
-        Error::InvalidCredentials => problem.header(header::WWW_AUTHENTICATE, INVALID_TOKEN),
         Error::InsufficientScope(scope) => problem.header(
             header::WWW_AUTHENTICATE,
             &format!("Bearer realm=\"tenon\", error=\"insufficient_scope\", scope=\"{scope}\""),

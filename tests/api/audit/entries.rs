@@ -101,6 +101,8 @@ async fn filters_by_account_action_resource_and_time_with_a_cursor() {
     let next = admin.get(&format!("/api/audit?limit=2&{all}&after={after}")).await.is(200).body;
     assert_eq!(next["data"], json!([found[2], found[1]]));
     admin.get(&format!("/api/audit?action=post.deleted&after={after}")).await.is(400);
+    let unknown = admin.get("/api/audit?action=post.nonsense").await.is(400);
+    assert_eq!(unknown.locations(), ["action"]);
 }
 
 #[api_test]
@@ -351,7 +353,7 @@ async fn records_the_life_of_an_api_key_with_each_new_address() {
     );
     assert_eq!(found[1]["actor"]["kind"], "api-key");
     assert_eq!(found[1]["actor"]["credential"], id);
-    assert_eq!(found[0]["changes"][0], json!({ "field": "scopes", "to": "posts:read" }));
+    assert_eq!(found[0]["changes"][0], json!({ "field": "scopes", "to": "[\"posts:read\"]" }));
     assert!(!json!(found).to_string().contains(&secret[6..]));
 }
 
