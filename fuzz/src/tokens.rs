@@ -41,7 +41,10 @@ pub fn tokens(data: &[u8]) {
         }
         _ => String::from_utf8_lossy(input.rest()).into_owned(),
     };
-    assert!(forged == *issued || tokens.verify(&forged, NOW).is_err(), "{forged} is accepted instead of {issued}");
+    assert!(
+        forged == *issued || tokens.verify(&forged, NOW).is_err(),
+        "{forged} is accepted instead of {issued}"
+    );
     assert!(tokens.verify(issued, NOW).is_ok(), "{issued} is rejected");
 }
 

@@ -4,7 +4,7 @@ use sea_orm::{
     sqlx::{self, error::DatabaseError},
 };
 
-use super::sqlite;
+use super::{client_permits::NotStarted, sqlite};
 
 /// The class of a database error. It decides the status and the problem code of the response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,6 +48,15 @@ pub fn fault(error: &DbErr) -> Fault {
         },
         DbErr::Custom(text) if text == TOO_LONG => Fault::TimeLimit,
         _ => Fault::Other,
+    }
+}
+
+impl From<NotStarted> for DbErr {
+    fn from(error: NotStarted) -> Self {
+        DbErr::ConnectionAcquire(match error {
+            NotStarted::Rejected(_) | NotStarted::Timeout => ConnAcquireErr::Timeout,
+            NotStarted::Closed => ConnAcquireErr::ConnectionClosed,
+        })
     }
 }
 
