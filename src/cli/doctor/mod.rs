@@ -38,9 +38,7 @@ impl Report {
             }
         }
     }
-}
 
-impl Report {
     /// Prints that a check was not made, and the reason.
     fn skip(&self, name: &str, reason: &str) {
         print(&format!("skipped {name}: {reason}\n"));

@@ -78,9 +78,10 @@ impl PasswordError {
     }
 }
 
-/// Validates a new password of an account with these names and e-mail addresses: 8 to 128 characters, not a common password,
-/// also with other digits and punctuation at its end, no repetition or sequence, and not mostly one word of the account. Length is counted in characters, not bytes. No character classes are required (NIST SP
-/// 800-63B). Letters are compared in lower case.
+/// Validates a new password of an account with these names and e-mail addresses. It has 8 to 128 characters, counted as
+/// characters and not as bytes. It is not a common password, also not with other digits and punctuation at its end, no
+/// repetition or sequence, and not mostly one word of the account. Letters are compared in lower case. No character classes
+/// are required (NIST SP 800-63B).
 pub fn validate(password: &Secret<String>, names: &[&str], emails: &[&str]) -> Result<(), PasswordError> {
     let length = password.expose().chars().count();
     if length < MIN_CHARACTERS {
