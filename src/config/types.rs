@@ -15,7 +15,9 @@ use crate::{
         money::{Currency, is_plausible_rate},
         secret::Secret,
     },
-    infra::{geoip::Country, http_client::RequestUrl, query_log::QueryLog, sealing::SecretKeys},
+    infra::{
+        geoip::Country, http_client::RequestUrl, postgres_url, query_log::QueryLog, sealing::SecretKeys,
+    },
     server::{Block, ClientAddressLog, ForwardedHeader, LogFormat, MetricsAccess},
 };
 
@@ -223,10 +225,13 @@ rules! {
     DatabaseUrl: String => |text| {
         let schemes = ["sqlite://", "postgres://", "postgresql://"];
         let rest = schemes.iter().find_map(|scheme| text.strip_prefix(scheme));
-        match rest.is_some_and(|rest| !rest.is_empty()) {
-            true => Ok(DatabaseUrl(Secret::new(text))),
-            false => Err("must be sqlite://PATH or postgres://HOST/NAME".to_owned()),
+        if rest.is_none_or(str::is_empty) {
+            return Err("must be sqlite://PATH or postgres://HOST/NAME".to_owned());
         }
+        if !text.starts_with("sqlite://") {
+            postgres_url::validate(&text)?;
+        }
+        Ok(DatabaseUrl(Secret::new(text)))
     };
     RatesUrl: String => |url| {
         let target = RequestUrl::parse(&url).map_err(|error| format!("must be a valid URL: {error}"))?;

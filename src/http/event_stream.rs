@@ -33,6 +33,9 @@ pub trait DirectWriter: Send + Sync {
     /// Writes chunks of [`encode_chunk`] to the connection without waiting. Must be called only while the body of the
     /// response is pending and has returned everything that precedes the chunks.
     fn try_write(&self, chunks: &[IoSlice<'_>]) -> DirectWrite;
+
+    /// Resets the connection, and discards the bytes that are not sent.
+    fn reset(&self);
 }
 
 /// The result of a direct write.

@@ -8,7 +8,11 @@ mod in_flight_keys;
 mod path_item;
 mod prefer;
 
-use std::{panic::AssertUnwindSafe, sync::Arc};
+use std::{
+    panic::AssertUnwindSafe,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use futures_util::{FutureExt, TryStreamExt};
 use parking_lot::Mutex;
@@ -57,6 +61,9 @@ use crate::{
     },
     schema::{self, ErrorCode, Location},
 };
+
+/// The time after which the credential of a write is verified again, if the body took that long.
+const MAX_VERIFIED_AGE: Duration = Duration::from_secs(1);
 
 /// The dispatcher, compiled from the declared operations and their schemas.
 pub struct Dispatcher {
@@ -218,6 +225,23 @@ impl Dispatcher {
         }
     }
 
+    /// Checks that the credential of a write is still valid, with the same role.
+    async fn verify_again(&self, request: &Request, caller: Option<&Principal>) -> Result<(), Problem> {
+        let Some(caller) = caller.filter(|_| !request.method().is_safe()) else { return Ok(()) };
+        let credential = extract_credential(request.method(), request.headers(), &self.cors.0)?;
+        let verified = match credential {
+            Some(credential) => Some((self.authenticator.verify)(credential).await?),
+            None => None,
+        };
+        match verified.is_some_and(|now| (now.user, now.role) == (caller.user, caller.role)) {
+            true => Ok(()),
+            false => {
+                let reason = "the role of the account changed while the body was received";
+                Err(Error::invalid_token(AuthFailure::Revoked, reason).into())
+            }
+        }
+    }
+
     /// Returns the problem of a failed authentication and records it in the audit log.
     async fn reject_credential(&self, error: Error) -> Problem {
         let rejected = match &error {
@@ -253,7 +277,11 @@ impl Dispatcher {
         let key = self.check_parameters(operation, names, &request, &mut checked)?;
         let _search = self.search_permit(operation, &checked).await?;
         let mut request = self.count_body(operation, checked.principal.as_ref(), request).await?;
+        let body_start = Instant::now();
         let bytes = self.check_body(operation, &mut request, &mut checked).await?;
+        if body_start.elapsed() > MAX_VERIFIED_AGE {
+            self.verify_again(&request, checked.principal.as_ref()).await?;
+        }
         let in_flight = match key {
             None => None,
             Some(key) => {
@@ -300,7 +328,9 @@ impl Dispatcher {
         let declared = request.header(header::CONTENT_LENGTH).and_then(|length| length.parse().ok());
         let declared: u64 = declared.unwrap_or_default();
         if let Some(seconds) = writes.admit(account, declared).await.map_err(Error::from)? {
-            let detail = format!("the account has reached its limit of bytes per day: retry in {seconds} s");
+            let detail = format!(
+                "the account has reached its limit of bytes per day (daily_write_bytes): retry in {seconds} s"
+            );
             let problem = Problem::new(ProblemCode::DailyWriteLimit, detail);
             return Err(problem.header(header::RETRY_AFTER, &seconds.to_string()));
         }

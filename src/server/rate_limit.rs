@@ -120,8 +120,8 @@ fn policies_for(
 
 fn too_many_requests(policy: &Policy, seconds: u64) -> Problem {
     let detail = format!(
-        "rate limit exceeded ({} requests in {} seconds, bursts of {}): retry in {seconds} s",
-        policy.quota, policy.window_seconds, policy.burst
+        "rate limit {} exceeded ({} requests in {} seconds, bursts of {}): retry in {seconds} s",
+        policy.name, policy.quota, policy.window_seconds, policy.burst
     );
     let reason =
         format!("rate limit {}: {} requests in {} seconds", policy.name, policy.quota, policy.window_seconds);

@@ -110,6 +110,23 @@ async fn ignores_an_equal_github_body_with_another_id_for_an_hour() {
     assert_eq!(listed(&admin, "").await.len(), 3);
 }
 
+#[api_test(worker_threads = 4)]
+async fn concurrent_deliveries_of_one_github_body_are_stored_once() {
+    let api = start_with_providers().await;
+    let admin = api.sign_in(Role::Admin).await;
+    for round in 0..10 {
+        let payload = json!({ "ref": "refs/heads/main", "after": format!("{round}") });
+        let requests = (0..16).map(|number| {
+            let (api, payload) = (api.clone(), payload.clone());
+            tokio::spawn(async move {
+                github(&api, "push", &format!("d-{round}-{number}"), &payload).await.is(200);
+            })
+        });
+        futures_util::future::try_join_all(requests).await.expect("the requests end");
+        assert_eq!(listed(&admin, "").await.len(), round + 1);
+    }
+}
+
 #[api_test]
 async fn accepts_the_forms_of_github() {
     let api = start_with_providers().await;

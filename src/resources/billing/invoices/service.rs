@@ -23,7 +23,7 @@ use crate::{
     http::{
         cursor::CursorKey,
         etag::{ETag, Precondition},
-        idempotency::{IdempotentRequest, Outcome, run_once},
+        idempotency::{IdempotentRequest, Outcome, id_of_location, run_once},
         problem::{Error, Result},
         response::Resource,
     },
@@ -104,8 +104,10 @@ impl Invoices {
         new: InvoiceInput,
         attempt: Option<IdempotentRequest>,
     ) -> Result<Outcome<Invoice>> {
-        let (invoices, now) = (self.clone(), self.clock.now());
-        run_once(&self.db, attempt, async move |tx| {
+        let (invoices, shown, now) = (self.clone(), display.clone(), self.clock.now());
+        let reload =
+            |location: String| async move { self.get(shown, id_of_location(&location)?, false).await };
+        let work = async move |tx: Tx| {
             let InvoiceInput { customer_id, amount, status, date } = new;
             lock_customer(&tx, customer_id.0).await?;
             let id = Uuid::now_v7();
@@ -130,8 +132,8 @@ impl Invoices {
                 tx.emit(EventType::InvoicePaid, id, invoice.location(), 1, Audience::Accountants, now);
             }
             Ok(invoice)
-        })
-        .await
+        };
+        run_once(&self.db, attempt, work, reload).await
     }
 
     pub async fn replace(

@@ -129,6 +129,8 @@ impl WebhookEvents {
         self.db
             .write(async move |tx| {
                 if let Some(since) = same_body_since {
+                    // Otherwise two concurrent deliveries with one body would not find each other.
+                    tx.lock_text(&format!("webhook body {body_digest}")).await?;
                     let same_body = webhook_event::Entity::find()
                         .filter(webhook_event::Column::Provider.eq(provider))
                         .filter(webhook_event::Column::BodyDigest.eq(body_digest))

@@ -321,8 +321,25 @@ mod tests {
                 "{url}"
             );
         }
-        for url in [CERT, "https://api.sandbox.paypal.com/v1/notifications/certs/CERT-1"] {
+        for url in [
+            CERT,
+            "https://api.sandbox.paypal.com/v1/notifications/certs/CERT-1",
+            "https://api-m2.paypal.com/v1/notifications/certs/CERT-1",
+        ] {
             assert!(provider.verify(&headers(&transmission(&signature, url)), BODY, NOW).is_ok(), "{url}");
+        }
+    }
+
+    #[test]
+    fn accepts_transmission_ids_of_at_most_100_characters() {
+        let chain = chain(PAYPAL, false);
+        for (length, is_accepted) in [(100, true), (101, false)] {
+            let id = "a".repeat(length);
+            let signature = chain.sign(&format!("{id}|{TIME}|8PT597110X687430LKGECATA|{}", 0xd842_9b63_u32));
+            let mut list = transmission(&signature, CERT);
+            list[0].1 = &id;
+            let verified = chain.provider().verify(&headers(&list), BODY, NOW);
+            assert_eq!((verified.is_ok(), is_rejected(&verified)), (is_accepted, !is_accepted), "{length}");
         }
     }
 

@@ -152,6 +152,14 @@ mod tests {
                 "with other signatures",
                 format!("t={now},v1={},v1={},v0=abc", "0".repeat(64), v1("whsec_of_today_and_on", now)),
             ),
+            (
+                "the last of eight signatures",
+                format!(
+                    "t={now},{}v1={}",
+                    format!("v1={},", "0".repeat(64)).repeat(7),
+                    v1("whsec_of_today_and_on", now)
+                ),
+            ),
             ("the time last", format!("v1={},t={now}", v1("whsec_of_today_and_on", now))),
         ] {
             assert!(verify(&[&field], BODY).is_ok_and(|event| event.id == "evt_1"), "{name}");
@@ -196,6 +204,10 @@ mod tests {
             format!("t={now},v1={}", mac("whsec_of_today_and_on", BODY)),
             format!("t={now},{}v1={good}", format!("v1={},", "0".repeat(64)).repeat(8)),
             format!("sha256={good}"),
+            format!(
+                "t=+{now},v1={}",
+                mac("whsec_of_today_and_on", &[format!("+{now}.").as_bytes(), BODY].concat())
+            ),
         ];
         for header in &malformed {
             assert!(is_rejected(&verify(&[header], BODY)), "{header}");
