@@ -5,8 +5,9 @@ use bytes::Bytes;
 use poem::{Request, RequestBody, http::HeaderMap};
 use poem_openapi::{
     ApiExtractor, ApiExtractorType, ExtractParamOptions,
-    registry::{MetaSchema, MetaSchemaRef},
+    registry::{MetaSchema, MetaSchemaRef, Registry},
 };
+use serde_json::json;
 
 use super::{
     extract::ValidatedRequest,
@@ -17,7 +18,7 @@ use super::{
 };
 
 /// The media type of forms.
-pub const FORM: &str = "application/x-www-form-urlencoded";
+pub const FORM_URLENCODED: &str = "application/x-www-form-urlencoded";
 
 /// A sender of signed requests.
 pub trait WebhookSigner: Send + Sync + 'static {
@@ -25,8 +26,16 @@ pub trait WebhookSigner: Send + Sync + 'static {
     /// The maximum size of a body, in bytes.
     const MAX_BODY: usize;
     const EXAMPLE: &'static str;
-    /// The field with the JSON, if the sender can also send a form.
-    const FORM_FIELD: Option<&'static str> = None;
+    /// The form, if the sender can also send one.
+    const FORM: Option<SignedForm> = None;
+}
+
+/// A form whose only field is the JSON of a signed request.
+pub struct SignedForm {
+    /// The name of its schema in the OpenAPI document.
+    pub schema: &'static str,
+    pub description: &'static str,
+    pub field: &'static str,
 }
 
 /// A signed request whose signature is not verified yet.
@@ -69,7 +78,10 @@ impl<S: WebhookSigner> DeclareArgument for SignedRequest<S> {
         };
         let schema = MetaSchemaRef::Inline(Box::new(schema));
         let mut content = vec![MediaType { name: "application/json", schema }];
-        content.extend(S::FORM_FIELD.map(|field| MediaType { name: FORM, schema: form::<S>(field) }));
+        content.extend(S::FORM.map(|form| MediaType {
+            name: FORM_URLENCODED,
+            schema: MetaSchemaRef::Reference(form.schema.to_owned()),
+        }));
         operation.set_access(Access::Signed(S::SCHEME));
         operation.rate_limit = Some(RateLimitClass::Webhook);
         operation.body = Some(DeclaredBody {
@@ -82,27 +94,33 @@ impl<S: WebhookSigner> DeclareArgument for SignedRequest<S> {
     }
 }
 
-/// Returns the schema of a form with one field.
-fn form<S: WebhookSigner>(field: &'static str) -> MetaSchemaRef {
-    let payload = MetaSchema {
+fn form_schema<S: WebhookSigner>(form: &SignedForm) -> MetaSchema {
+    let field = MetaSchema {
         description: Some("The JSON of the event."),
         min_length: Some(1),
         max_length: Some(S::MAX_BODY),
         example: Some(S::EXAMPLE.into()),
         ..MetaSchema::new("string")
     };
-    MetaSchemaRef::Inline(Box::new(MetaSchema {
-        properties: vec![(field, MetaSchemaRef::Inline(Box::new(payload)))],
-        required: vec![field],
-        example: Some(serde_json::json!({ field: S::EXAMPLE })),
+    MetaSchema {
+        description: Some(form.description),
+        properties: vec![(form.field, MetaSchemaRef::Inline(Box::new(field)))],
+        required: vec![form.field],
+        example: Some(json!({ form.field: S::EXAMPLE })),
         ..MetaSchema::new("object")
-    }))
+    }
 }
 
 impl<'a, S: WebhookSigner> ApiExtractor<'a> for SignedRequest<S> {
     const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::PoemExtractor];
     type ParamType = ();
     type ParamRawType = ();
+
+    fn register(registry: &mut Registry) {
+        if let Some(form) = S::FORM {
+            registry.create_schema::<Self, _>(form.schema.to_owned(), |_| form_schema::<S>(&form));
+        }
+    }
 
     async fn from_request(
         request: &'a Request,

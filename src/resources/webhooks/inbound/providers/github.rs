@@ -11,7 +11,7 @@ use crate::{
     http::{
         operation::SignatureScheme,
         problem::{Error, Result},
-        signed_request::{FORM, SignedHeaders, SignedRequest, WebhookSigner},
+        signed_request::{FORM_URLENCODED, SignedForm, SignedHeaders, SignedRequest, WebhookSigner},
     },
     resources::webhooks::inbound::{
         TAG,
@@ -35,7 +35,11 @@ impl WebhookSigner for Github {
                       Requires `X-GitHub-Delivery` and `X-GitHub-Event`.",
     };
     const MAX_BODY: usize = 1_048_576;
-    const FORM_FIELD: Option<&'static str> = Some("payload");
+    const FORM: Option<SignedForm> = Some(SignedForm {
+        schema: "GitHubForm",
+        description: "A webhook of GitHub with the content type of forms.",
+        field: "payload",
+    });
     const EXAMPLE: &'static str = r#"{"ref":"refs/heads/main","repository":{"full_name":"acme/handbook"}}"#;
 }
 
@@ -98,7 +102,7 @@ impl ReceiveApi<Github> {
 /// type, so neither kind of body must be valid as the other one.
 fn payload<'a>(headers: &SignedHeaders, body: &'a [u8]) -> Result<Cow<'a, [u8]>> {
     let media_type = headers.get_single("content-type").and_then(|text| text.split(';').next());
-    if !media_type.is_some_and(|name| name.trim().eq_ignore_ascii_case(FORM)) {
+    if !media_type.is_some_and(|name| name.trim().eq_ignore_ascii_case(FORM_URLENCODED)) {
         return Ok(Cow::Borrowed(body));
     }
     let field = body.strip_prefix(b"payload=").filter(|value| !value.contains(&b'&'));
@@ -206,7 +210,7 @@ mod tests {
         };
         let form = "payload=%7B%22ref%22%3A%22refs%2Fheads%2Fa%2Bb+%26c%22%7D";
         let json = r#"{"ref":"refs/heads/a+b &c"}"#;
-        assert_eq!(verify(form.as_bytes(), FORM).ok().as_deref(), Some(json));
+        assert_eq!(verify(form.as_bytes(), FORM_URLENCODED).ok().as_deref(), Some(json));
         assert_eq!(
             verify(form.as_bytes(), "Application/X-WWW-Form-Urlencoded ; charset=utf-8").ok().as_deref(),
             Some(json)
@@ -224,7 +228,7 @@ mod tests {
             "payload=%7B%ff%7D",
             r#"{"message":"&payload=%7B%7D"}"#,
         ] {
-            assert!(matches!(verify(body.as_bytes(), FORM), Err(Error::Invalid(_))), "{body}");
+            assert!(matches!(verify(body.as_bytes(), FORM_URLENCODED), Err(Error::Invalid(_))), "{body}");
         }
         assert!(matches!(verify(form.as_bytes(), "application/json"), Err(Error::Invalid(_))));
     }
