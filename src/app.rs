@@ -209,8 +209,8 @@ impl App {
 }
 
 /// Seals all secrets in the database with the current secret key, in one transaction. Returns the number of rows
-/// changed: secrets that are sealed with another key, or that an earlier version of the program stored without sealing. Without
-/// such a secret, it writes nothing.
+/// changed: secrets that are sealed with another key, or that an earlier version of the program stored without sealing.
+/// Without such a secret, it writes nothing.
 pub async fn reseal(db: &Db, sealer: &Sealer) -> Result<usize> {
     let mut state = SealState::default();
     inspect_secrets(db, sealer, &mut state).await?;

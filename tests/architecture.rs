@@ -397,7 +397,8 @@ fn tests_and_stages_named_in_the_documentation_exist() {
 #[test]
 fn missing_tests_are_found() {
     let tests = ["tests::api::access::admits_the_declared_roles_only".to_owned()];
-    let page = "| `./tests/run fuzz` | x |\n| `./tests/run none` | `KILLS` |\n| P1 | a | `access::`, stage `fuzz`; `gone` in `cargo test` |";
+    let page = "| `./tests/run fuzz` | x |\n| `./tests/run none` | `KILLS` |\n\
+        | P1 | a | `access::`, stage `fuzz`; `gone` in `cargo test` |";
     assert_eq!(missing_tests(page, &tests), ["none", "gone"]);
 }
 

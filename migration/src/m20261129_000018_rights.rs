@@ -1,7 +1,7 @@
 //! Events about comments name the post that decides who receives them. Events about own posts and images have an audience
-//! of their own, because the rights of their owner depend on the role. Deletes the preview links and API keys of accounts that
-//! have lost the right to create them. Adds an index for preview links by creator, and the hash of the bodies of webhook
-//! events.
+//! of their own, because the rights of their owner depend on the role. Deletes the preview links and API keys of
+//! accounts that have lost the right to create them. Adds an index for preview links by creator, and the hash of the
+//! bodies of webhook events.
 use sea_orm_migration::{prelude::*, sea_orm::ConnectionTrait};
 
 use crate::columns::*;

@@ -70,8 +70,8 @@ async fn probe(url: &str) -> Result<(), String> {
             Ok(())
         }
         Ok(Err(error)) => {
-            let (message, cause) = (driver_message(&error), postgres_url::cause(url, &error));
-            Err(format!("cannot connect to {server}: {message}. {cause}"))
+            let (message, advice) = (driver_message(&error), postgres_url::advice(url, &error));
+            Err(format!("cannot connect to {server}: {message}. {advice}"))
         }
         Err(_) => Err(format!(
             "cannot connect to {server}: no response within {} s. Check --database-url",

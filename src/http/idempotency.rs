@@ -123,7 +123,7 @@ pub async fn delete_expired(db: &Db, now: i64) -> Result<()> {
 
 /// The response to a request whose key was used before.
 #[derive(Debug)]
-pub struct StoredResponse {
+pub struct ReplayedResponse {
     pub status: u16,
     pub body: String,
     pub etag: String,
@@ -134,7 +134,7 @@ pub struct StoredResponse {
 #[derive(Debug)]
 pub enum Outcome<T> {
     New(T),
-    Replayed(StoredResponse),
+    Replayed(ReplayedResponse),
 }
 
 /// Returns the id at the end of the location of a resource.
@@ -173,7 +173,7 @@ where
         reloaded => reloaded?,
     };
     let (body, etag) = (to_json(&resource)?, resource.etag().to_string());
-    Ok(Outcome::Replayed(StoredResponse { status: status(row.status), body, etag, location }))
+    Ok(Outcome::Replayed(ReplayedResponse { status: status(row.status), body, etag, location }))
 }
 
 /// Like [`run_once`], for a result that cannot be read again: stores its body, which must be small and must not contain
@@ -201,7 +201,7 @@ where
         Claimed::Existing(row) => row,
     };
     let (etag, location) = (row.etag.unwrap_or_default(), row.location.unwrap_or_default());
-    Ok(Outcome::Replayed(StoredResponse { status: status(row.status), body: row.body, etag, location }))
+    Ok(Outcome::Replayed(ReplayedResponse { status: status(row.status), body: row.body, etag, location }))
 }
 
 const CREATED_RESOURCE_NOT_FOUND: &str = "the first request with this Idempotency-Key succeeded, but its resource was \

@@ -422,7 +422,8 @@ fn with_details(problem: Problem, error: Error) -> Problem {
         Error::PreconditionFailed(etag) | Error::IfNoneMatchFailed(etag) => {
             Problem { current_etag: Some(etag), ..problem }
         }
-        // Without an error code if the request has no token, or a valid one (RFC 6750, section 3.1).
+        // Without an error code: the request has no token, or a valid token and a wrong current password (RFC 6750,
+        // section 3.1).
         Error::Unauthenticated | Error::InvalidCredentials => {
             problem.header(header::WWW_AUTHENTICATE, "Bearer realm=\"tenon\"")
         }

@@ -13,7 +13,7 @@ use serde::Serialize;
 use super::{
     cache_control::CacheControl,
     etag::{ETag, EntityTags},
-    idempotency::{Outcome, StoredResponse},
+    idempotency::{Outcome, ReplayedResponse},
     operation::{DeclareResponse, MediaType, Operation, ResponseSpec},
     pagination::{Links, Page},
 };
@@ -161,7 +161,7 @@ impl<T: Type> BodySchema for UpdateResponse<T> {
     }
 }
 
-/// The response to a create: 201 with `Location`. A repeated `Idempotency-Key` gets the stored response.
+/// The response to a create: 201 with `Location`. A repeated `Idempotency-Key` gets the resource as it is now.
 pub struct CreateResponse<T>(Response, std::marker::PhantomData<fn() -> T>);
 
 impl<T: Resource> CreateResponse<T> {
@@ -173,7 +173,7 @@ impl<T: Resource> CreateResponse<T> {
                 set_header(&mut response, header::LOCATION, &resource.location());
                 response
             }
-            Outcome::Replayed(StoredResponse { body, etag, location, .. }) => {
+            Outcome::Replayed(ReplayedResponse { body, etag, location, .. }) => {
                 let mut response =
                     Response::builder().status(StatusCode::CREATED).content_type(JSON).body(body);
                 set_header(&mut response, header::ETAG, &etag);

@@ -12,7 +12,7 @@ use poem_openapi::{
 
 use super::{
     cache_control::CacheControl,
-    idempotency::{Outcome, StoredResponse},
+    idempotency::{Outcome, ReplayedResponse},
     operation::{DeclareResponse, Operation},
     response::{JSON, Resource, UNUSED_META, json_response, json_spec, set_header},
 };
@@ -34,7 +34,7 @@ impl<T: Resource> Upserted<T> {
                 let response = json_response(status, &resource);
                 finish(status, response, resource.etag().as_str(), &resource.location())
             }
-            Outcome::Replayed(StoredResponse { status, body, etag, location }) => {
+            Outcome::Replayed(ReplayedResponse { status, body, etag, location }) => {
                 let status = StatusCode::from_u16(status).unwrap_or(StatusCode::CREATED);
                 let response = Response::builder().content_type(JSON).body(body);
                 let mut response = finish(status, response, &etag, &location);

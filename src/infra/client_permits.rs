@@ -1,5 +1,5 @@
-//! Permits for expensive work, limited in total and per client. A client at its limit waits for its own work, so that it does
-//! not delay others. Waiting work starts in the order of arrival.
+//! Permits for expensive work, limited in total and per client. A client at its limit waits for its own work, so that
+//! it does not delay others. Waiting work starts in the order of arrival.
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use parking_lot::Mutex;

@@ -25,8 +25,8 @@ pub fn system_time() -> Duration {
 /// The start of the process, since 1970-01-01T00:00:00Z.
 static PROCESS_START: OnceLock<Duration> = OnceLock::new();
 
-/// Returns the start of the process: the time of the first call, with which the program begins. It is not read from
-/// `/proc/stat`, which the systemd unit hides (`ProcSubset=pid`).
+/// Returns the start of the process: the time of the first call, which the program makes before anything else. It is not
+/// read from `/proc/stat`, which the systemd unit hides (`ProcSubset=pid`).
 pub fn process_start() -> Duration {
     *PROCESS_START.get_or_init(system_time)
 }

@@ -19,8 +19,8 @@ impl Tx {
 }
 
 impl Db {
-    /// Rewrites a SQLite file without its free pages, which can contain deleted and replaced values. It needs free disk space of
-    /// the size of the file. Has no effect on PostgreSQL, whose files only its operator can rewrite.
+    /// Rewrites a SQLite file without its free pages, which can contain deleted and replaced values. It needs free disk
+    /// space of the size of the file. Has no effect on PostgreSQL, whose files only its operator can rewrite.
     ///
     /// # Errors
     ///

@@ -45,6 +45,8 @@ pub fn validate(url: &str) -> Result<(), String> {
             }
             "sslcert" => certificate = true,
             "sslkey" => key = true,
+            // The text could be a part of the password.
+            name if name.contains('@') => return Err("must have ? in the password as %3F".to_owned()),
             name if !PARAMETERS.contains(&name) => {
                 return Err(format!("{name}: is not a parameter; they are {}", PARAMETERS.join(", ")));
             }
@@ -90,10 +92,10 @@ fn is_loopback(host: &str) -> bool {
         || address.is_ok_and(|address| address.to_canonical().is_loopback())
 }
 
-/// Returns the parameters of the URL to check after a failed connection.
-pub fn cause(url: &str, error: &sqlx::Error) -> &'static str {
+/// Returns what to check after a failed connection.
+pub fn advice(url: &str, error: &sqlx::Error) -> &'static str {
     let text = error.to_string();
-    let has = |name: &str| url.contains(&format!("{name}="));
+    let names_files = ["sslrootcert=", "sslcert="].iter().any(|name| url.contains(name));
     match error {
         _ if text.contains("not valid for name") || text.contains("NotValidForName") => {
             "Check the host in database_url: sslmode=verify-full requires that the certificate of the server has it"
@@ -108,17 +110,17 @@ pub fn cause(url: &str, error: &sqlx::Error) -> &'static str {
         sqlx::Error::Tls(_) | sqlx::Error::Configuration(_) => {
             "Check sslrootcert, sslcert and sslkey in database_url: they must be files in PEM format"
         }
-        sqlx::Error::Io(cause) if cause.kind() == std::io::ErrorKind::NotFound && has("sslrootcert") => {
-            "Check sslrootcert, sslcert and sslkey in database_url: a file does not exist"
+        sqlx::Error::Io(cause) if cause.kind() == std::io::ErrorKind::NotFound && names_files => {
+            "Check the host, sslrootcert, sslcert and sslkey in database_url: a file does not exist"
         }
         _ => "Check --database-url",
     }
 }
 
-/// Returns the URL for the PostgreSQL tools. With `verify-ca` and `verify-full` and without `sslrootcert`, the driver uses
-/// the public authorities; the tools need `sslrootcert=system` for this (PostgreSQL 16).
+/// Returns the URL for the PostgreSQL tools. With `verify-full` and without `sslrootcert`, the driver uses the public
+/// authorities; the tools need `sslrootcert=system` for this (PostgreSQL 16), which they reject with `verify-ca`.
 pub fn for_tools(url: &str) -> String {
-    let verifies = url.contains("sslmode=verify-");
+    let verifies = url.contains("sslmode=verify-full");
     match verifies && !url.contains("sslrootcert=") {
         true => format!("{url}&sslrootcert=system"),
         false => url.to_owned(),
@@ -142,6 +144,8 @@ mod tests {
             let error = validate(&format!("postgres://ada:geheim@db/tenon?{query}")).unwrap_err();
             assert!(error.contains(expected) && !error.contains("geheim"), "{error}");
         }
+        let error = validate("postgres://ada:1?geheim@db/tenon").unwrap_err();
+        assert!(error.contains("%3F") && !error.contains("geheim"), "{error}");
         for mode in MODES {
             validate(&format!("postgres://ada:geheim@db/tenon?sslmode={mode}&sslrootcert=/ca.crt")).unwrap();
         }
@@ -179,6 +183,7 @@ mod tests {
                 "postgres://db/x?sslmode=verify-full&sslrootcert=/a",
                 "postgres://db/x?sslmode=verify-full&sslrootcert=/a",
             ),
+            ("postgres://db/x?sslmode=verify-ca", "postgres://db/x?sslmode=verify-ca"),
             ("postgres://db/x", "postgres://db/x"),
         ] {
             assert_eq!(for_tools(url), expected);

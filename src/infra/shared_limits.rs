@@ -187,8 +187,8 @@ async fn delete_excess(tx: &Tx, rows: u64) -> Result<(), DbErr> {
     Entity::delete_many().filter(Column::Key.in_subquery(excess)).exec(&**tx).await.map(drop)
 }
 
-/// Counts an attempt. An error rolls the transaction back, so that a rejected attempt is not counted at all: otherwise a client
-/// beyond its limit would exhaust that of the blocks around it.
+/// Counts an attempt. An error rolls the transaction back, so that a rejected attempt is not counted at all: otherwise
+/// a client beyond its limit would exhaust that of the blocks around it.
 async fn count(tx: &Tx, limits: &[SharedLimit], now: i64) -> Result<(), LimitError> {
     let mut rows: Vec<Model> = limits.iter().map(|limit| limit.first_row(now)).collect();
     // Locked in one order, because two attempts can have several keys in common.

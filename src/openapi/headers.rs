@@ -134,7 +134,7 @@ const HEADERS: &[(&str, bool, &str, HeaderSchema, &str)] = &[
     (
         "Idempotent-Replayed",
         false,
-        "`true` if this is the stored response to an earlier request with the same `Idempotency-Key`.",
+        "`true` if the request repeats an earlier one with the same `Idempotency-Key`.",
         HeaderSchema::Const("true"),
         "true",
     ),

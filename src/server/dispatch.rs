@@ -225,7 +225,7 @@ impl Dispatcher {
         }
     }
 
-    /// Checks that the credential of a write is still valid, with the same role.
+    /// Checks that the credential of a write still identifies the same caller.
     async fn verify_again(&self, request: &Request, caller: Option<&Principal>) -> Result<(), Problem> {
         let Some(caller) = caller.filter(|_| !request.method().is_safe()) else { return Ok(()) };
         let credential = extract_credential(request.method(), request.headers(), &self.cors.0)?;
@@ -233,10 +233,10 @@ impl Dispatcher {
             Some(credential) => Some((self.authenticator.verify)(credential).await?),
             None => None,
         };
-        match verified.is_some_and(|now| (now.user, now.role) == (caller.user, caller.role)) {
+        match verified.as_deref() == Some(caller) {
             true => Ok(()),
             false => {
-                let reason = "the role of the account changed while the body was received";
+                let reason = "the account, its role or the credential changed while the body was received";
                 Err(Error::invalid_token(AuthFailure::Revoked, reason).into())
             }
         }

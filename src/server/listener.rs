@@ -78,7 +78,8 @@ pub trait Handler: Send + Sync + 'static {
         let _ = (line, rejection);
     }
 
-    /// Returns whether the path is that of a health check or of the metrics. They do not wait for other requests of the client.
+    /// Returns whether the path is that of a health check or of the metrics. They do not wait for other requests of the
+    /// client.
     fn is_probe(&self, path: &str) -> bool {
         let _ = path;
         false

@@ -83,7 +83,7 @@ fn doctor_names_each_problem_and_changes_nothing() {
     }
     for name in ["secret key", "audit log", "counters", "images", "orphaned images"] {
         assert!(
-            checked.contains(&format!("skipped {name}: it needs the schema of this program\n")),
+            checked.contains(&format!("skipped {name}: requires the schema of this program\n")),
             "{checked}"
         );
     }

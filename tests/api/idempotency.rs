@@ -110,6 +110,13 @@ async fn a_repeated_create_returns_only_what_the_caller_may_read() {
     assert_repeats(&first, &anonymous.post("/api/users", user.clone()).await);
     admin.patch(first.header("location"), json!({ "role": "author" })).await.is(200);
     anonymous.post("/api/users", user).await.is(409);
+    // A reader has no right to it either.
+    let user = json!({ "email": "bob@acme.test", "name": "Bob", "password": PASSWORD });
+    let keyed = reader.header("idempotency-key", "register");
+    let first = keyed.post("/api/users", user.clone()).await.is(201);
+    assert_repeats(&first, &keyed.post("/api/users", user.clone()).await);
+    admin.patch(first.header("location"), json!({ "role": "author" })).await.is(200);
+    keyed.post("/api/users", user).await.is(409);
 }
 
 #[api_test]

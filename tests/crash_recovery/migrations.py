@@ -18,6 +18,7 @@ random.seed(7)
 POSTS = mib * 256 or 4000
 # The migrations that create the accounts and the posts are the first ones.
 RETAINED = 2 if mib else 0
+TEXT = "'A tree that is older than its village.'"
 FILL = """
 INSERT INTO users (id, name, role, status, version, created_at, updated_at)
     SELECT {user}, 'Ada', 'author', 'active', 1, 0, 0 WHERE NOT EXISTS (SELECT 1 FROM users);
@@ -44,7 +45,7 @@ class Sqlite:
     def fill(self):
         numbers = f"(WITH RECURSIVE r(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM r WHERE n < {POSTS}) SELECT n FROM r)"
         values = {"user": "x'0199a000000070008000000000000000'", "numbers": numbers}
-        values["content"] = "hex(randomblob(1800))" if mib else "'A tree that is older than its village.'"
+        values["content"] = "hex(randomblob(1800))" if mib else TEXT
         values["id"] = "CAST('0199a00' || substr('000000000' || n, -9) AS BLOB)"
         with contextlib.closing(sqlite3.connect(self.path)) as database:
             database.executescript(FILL.format(**values))
@@ -86,8 +87,9 @@ class Postgres:
     def fill(self):
         uuid = "('0199a000-0000-7000-8000-' || lpad(n::text, 12, '0'))::uuid"
         hashes = "(SELECT string_agg(md5(n || ' ' || k), '') FROM generate_series(1, 112) AS k)"
-        self.query(FILL.format(content=hashes if mib else "'A tree that is older than its village.'", user="'0199a000-0000-7000-8000-000000000000'::uuid", id=uuid,
-                               numbers=f"generate_series(1, {POSTS}) AS r(n)"))
+        user = "'0199a000-0000-7000-8000-000000000000'::uuid"
+        numbers = f"generate_series(1, {POSTS}) AS r(n)"
+        self.query(FILL.format(content=hashes if mib else TEXT, user=user, id=uuid, numbers=numbers))
 
     def is_consistent(self):
         # PostgreSQL has no such check. Constraints hold, and each table can be read.

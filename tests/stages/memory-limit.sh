@@ -1,5 +1,5 @@
-# The server in a memory cgroup of LIMIT_MIB MiB: CONNECTIONS connections, UPLOADS uploads of large images and bursts of exports
-# cause no OOM kill, and the memory returns. Requires root.
+# The server in a memory cgroup of LIMIT_MIB MiB: CONNECTIONS connections, UPLOADS uploads of large images and bursts of
+# exports cause no OOM kill, and the memory returns. Requires root.
 build
 export TENON_RATE_LIMITS=off PYTHONPATH=tests/crash_recovery
 account admin "$work/memory"

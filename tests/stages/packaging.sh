@@ -1,5 +1,5 @@
-# The container image, the Compose file and the systemd unit, as far as they can be checked without pulling images. Starts the
-# server under the restrictions of the image and of the unit: a read-only root, uid 65534, no capabilities.
+# The container image, the Compose file and the systemd unit, as far as they can be checked without pulling images.
+# Starts the server under the restrictions of the image and of the unit: a read-only root, uid 65534, no capabilities.
 build
 python_tools tests/packaging/requirements.txt
 "$venv/bin/hadolint" --config tests/packaging/hadolint.yaml Dockerfile

@@ -1,6 +1,6 @@
-# Secrets in every secret setting and credential, log level trace, requests to all operations, failures, restarts and commands:
-# no secret occurs in logs, responses, metrics, traces, the audit log, the database, requests to others or the output of
-# commands.
+# Secrets in every secret setting and credential, log level trace, requests to all operations, failures, restarts and
+# commands: no secret occurs in logs, responses, metrics, traces, the audit log, the database, requests to others or the
+# output of commands.
 build
 # PostgreSQL admits the account with any password.
 fresh_database

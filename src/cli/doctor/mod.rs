@@ -77,6 +77,15 @@ impl Doctor {
     }
 }
 
+/// The checks that query tables of the current schema.
+const NEEDS_SCHEMA: [&str; 5] = [SECRET_KEY, AUDIT_LOG, COUNTERS, IMAGES, ORPHANED_IMAGES];
+
+const SECRET_KEY: &str = "secret key";
+const AUDIT_LOG: &str = "audit log";
+const COUNTERS: &str = "counters";
+const IMAGES: &str = "images";
+const ORPHANED_IMAGES: &str = "orphaned images";
+
 async fn check_data(report: &mut Report, db: &Db, config: &Config) {
     report.add("integrity", database::integrity(db, &config.database_url()).await);
     report.add("clock", database::clock(db).await);
@@ -85,23 +94,22 @@ async fn check_data(report: &mut Report, db: &Db, config: &Config) {
     let is_current = schema.is_ok();
     report.add("schema", schema);
     if !is_current {
-        // They query tables of the current schema.
-        for name in ["secret key", "audit log", "counters", "images", "orphaned images"] {
-            report.skip(name, "it needs the schema of this program");
+        for name in NEEDS_SCHEMA {
+            report.skip(name, "requires the schema of this program");
         }
         return;
     }
-    report.add("secret key", database::secret_key(db, config).await);
-    report.add("audit log", database::audit_log(db).await);
-    report.add("counters", database::counters(db).await);
+    report.add(SECRET_KEY, database::secret_key(db, config).await);
+    report.add(AUDIT_LOG, database::audit_log(db).await);
+    report.add(COUNTERS, database::counters(db).await);
     match config.media_store() {
         Ok(store) => {
-            report.add("images", media::missing(db, &store).await);
-            report.add("orphaned images", media::orphans(db, &store).await);
+            report.add(IMAGES, media::missing(db, &store).await);
+            report.add(ORPHANED_IMAGES, media::orphans(db, &store).await);
         }
         Err(error) => {
-            report.add("images", Err(vec![format!("{error}: check the settings s3_…")]));
-            report.skip("orphaned images", "it needs the storage of the images");
+            report.add(IMAGES, Err(vec![format!("{error}: check the settings s3_…")]));
+            report.skip(ORPHANED_IMAGES, "requires the storage of the images");
         }
     }
 }

@@ -235,8 +235,8 @@ async fn delete_before(tx: &Tx, time: i64) -> Result<u64, DbErr> {
     if expired_after(tx, 0, time, 1).await?.is_empty() {
         return Ok(0);
     }
-    // The entries are read after the lock. Otherwise a concurrent run could move the anchor back to entries that this run has
-    // already deleted.
+    // The entries are read after the lock. Otherwise a concurrent run could move the anchor back to entries that this
+    // run has already deleted.
     let chain = lock(&**tx).await?;
     let expired = expired_after(tx, chain.anchor_position, time, BATCH).await?.pop();
     let Some((last, hash)) = expired else { return Ok(0) };

@@ -7,8 +7,8 @@ use serde::Serialize;
 
 use crate::domain::timestamp::Timestamp;
 
-/// Tables and columns whose text is recorded: names of states and roles, keys in paths, and the e-mail address that signs in.
-/// Not listed are texts about persons without an account, such as the e-mail address of a customer.
+/// Tables and columns whose text is recorded: names of states and roles, keys in paths, and the e-mail address that
+/// signs in. Not listed are texts about persons without an account, such as the e-mail address of a customer.
 const RECORDED_TEXTS: &[(&str, &str)] = &[
     ("channels", "audience"),
     ("comments", "status"),

@@ -1,9 +1,9 @@
 //! Failed authentications. They have no transaction of their own, and clients cause them without a credential, so their
 //! entries are bounded.
 //!
-//! The first failure of a class, an account and a client within a minute is written at once. Its repetitions are counted, and
-//! written as one entry after the minute. At most [`MAX_KEYS`] different failures are written in a minute; the others
-//! are counted together.
+//! The first failure of a class, an account and a client within a minute is written at once. Its repetitions are
+//! counted, and written as one entry after the minute. At most [`MAX_KEYS`] different failures are written in a minute;
+//! the others are counted together.
 use std::{collections::HashMap, mem, sync::Arc};
 
 use parking_lot::Mutex;

@@ -70,8 +70,8 @@ struct AuthorRow {
 }
 
 /// Fails if the caller's account is no longer active or has another role, the session is revoked or the API key is
-/// deleted. Returns the caller as an author. Locks the rows of the account and of the session or API key until the end of the
-/// transaction.
+/// deleted. Returns the caller as an author. Locks the rows of the account and of the session or API key until the end
+/// of the transaction.
 ///
 /// The locks are shared. A concurrent transaction that disables or deletes the account, or revokes the session,
 /// needs an exclusive lock, so it either runs before, and this check fails, or waits and sees everything that

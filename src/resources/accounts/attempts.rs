@@ -87,8 +87,8 @@ impl Attempts {
 
     /// Counts an attempt and returns the slot to hash its password in.
     ///
-    /// The limits are checked before a slot is reserved, and the slot before the attempt is counted: a rejected attempt occupies
-    /// no slot, and a full queue costs the client nothing.
+    /// The limits are checked before a slot is reserved, and the slot before the attempt is counted: a rejected attempt
+    /// occupies no slot, and a full queue costs the client nothing.
     ///
     /// # Errors
     ///

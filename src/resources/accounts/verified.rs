@@ -1,7 +1,8 @@
 //! The credentials that were verified before and are still valid, so that a request needs no query to authenticate.
 //!
 //! An entry is used until an account, a session or an API key changes: a revoked credential is rejected by the next
-//! request of this process. Sessions and keys record their last use once a minute, so an entry is verified again after that time too.
+//! request of this process. Sessions and keys record their last use once a minute, so an entry is verified again after
+//! that time too.
 use std::sync::Arc;
 
 use quick_cache::sync::Cache;

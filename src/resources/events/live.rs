@@ -23,8 +23,8 @@ use crate::{
 /// Maximum number of queued events. The stream of a slower client ends, and the client resumes from the log.
 const MAX_LAG: usize = 1024;
 
-/// Time without a write after which the connection of a stream that ends is reset. Its client reads nothing, so the end
-/// would not be sent until the stall timeout of the connection.
+/// Time without a write after which the next event resets the connection of a stream that ends. The end would otherwise not
+/// be sent until the stall timeout of the connection.
 const RESET_AFTER: Duration = Duration::from_secs(10);
 
 /// Maximum number of events that one write combines.

@@ -1,8 +1,8 @@
 //! Inserts mutants into a copy of the sources: `tenon-mutants SOURCES COPY MUTANTS`.
 //!
-//! MUTANTS is a list of cargo-mutants in JSON, with an `id` for each mutant. The function `crate::mutants::on` selects one of
-//! them at run time, so that all mutants are compiled once. Prints the byte ranges of each mutant in the written files, so
-//! that a compiler error can be attributed to a mutant, and the ids that have no place.
+//! MUTANTS is a list of cargo-mutants in JSON, with an `id` for each mutant. The function `crate::mutants::on` selects
+//! one of them at run time, so that all mutants are compiled once. Prints the byte ranges of each mutant in the written
+//! files, so that a compiler error can be attributed to a mutant, and the ids that have no place.
 use std::{collections::BTreeMap, env, error::Error, fs, ops::Range, path::Path};
 
 use serde_json::{Value, json};

@@ -1,4 +1,5 @@
-//! The addresses from which API keys were used. The audit log has an entry for the first use from each. The only writer of the
+//! The addresses from which API keys were used. The audit log has an entry for the first use from each. The only writer
+//! of the
 //! `api_key_addresses` table.
 use std::sync::Arc;
 
@@ -52,7 +53,8 @@ impl ApiKeys {
 
     async fn record_new_address(&self, key: Uuid, address: String) -> Result<(), DbErr> {
         let now = self.clock.now();
-        // Most requests that get here are the first ones of a process, or come from one of many addresses. They need no write.
+        // Most requests that get here are the first ones of a process, or come from one of many addresses. They need no
+        // write.
         if needs_no_entry(self.db.read(), key, &address).await? {
             return Ok(());
         }

@@ -1,8 +1,8 @@
 //! The credential in the device cookie. It proves that the browser has signed in to the account before, and passes the
 //! delay of the account. It does not sign in.
 //!
-//! The value is `<nonce>.<expiry>.<tag>`. The tag authenticates the account and its password hash as well, so a change of the
-//! password invalidates all devices of the account, and nothing is stored.
+//! The value is `<nonce>.<expiry>.<tag>`. The tag authenticates the account and its password hash as well, so a change
+//! of the password invalidates all devices of the account, and nothing is stored.
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use entity::{redacted::Redacted, user};
 use ring::hmac;

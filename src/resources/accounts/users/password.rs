@@ -22,8 +22,8 @@ const LANES: u32 = 1;
 const DUMMY: &str =
     "$argon2id$v=19$m=19456,t=2,p=1$bm8gc3VjaCBhY2NvdW50IQ$bm8gcGFzc3dvcmQgaGFzIGV2ZXIgaGFkIHRoaXMgaGE";
 
-/// Passwords that may wait to be hashed, per core. Each takes about 20 ms of a core: more of them would only make all sign-ins
-/// slow, and the last ones would be hashed after their clients have disconnected.
+/// Passwords that may wait to be hashed, per core. Each takes about 20 ms of a core: more of them would only make all
+/// sign-ins slow, and the last ones would be hashed after their clients have disconnected.
 const WAITING_PER_CORE: usize = 2;
 
 /// The hash could not be computed. This is a server error and does not mean that the password is wrong.
@@ -45,8 +45,8 @@ pub struct Passwords(ClientPermits);
 #[derive(Clone)]
 pub struct HashSlot(Arc<AcceptedWork>);
 
-/// Returns the numbers of operations that run, and of those that run or wait. A client has at most half of both, so that
-/// it cannot keep others from signing in.
+/// Returns the numbers of operations that run, and of those that run or wait. A client has at most half of both,
+/// rounded up, so that other clients find a slot.
 fn limits(cores: usize) -> PermitLimits {
     let accepted = cores * (1 + WAITING_PER_CORE);
     PermitLimits {

@@ -8,17 +8,16 @@ use crate::{domain::secret::Secret, schema::ErrorCode};
 const MIN_CHARACTERS: usize = 8;
 const MAX_CHARACTERS: usize = 128;
 
-/// Common passwords of at least eight characters, in lower case and in order, one per line. Its source is in
-/// `assets/passwords/README.md`. It is decompressed for each new password, which takes about 1 ms, so that it occupies no memory
-/// in between.
+/// Common passwords of at least eight characters, in lower case, one per line. Its source is in
+/// `assets/passwords/README.md`. It is decompressed for each new password, so that it occupies no memory in between.
 const COMMON: &[u8] = include_bytes!("../../../../assets/passwords/common.txt.gz");
 
 const PRODUCT: &str = "tenon";
 
-/// The shortest word of a common password that other digits and punctuation may follow.
+/// The shortest common password without its end, in characters.
 const MIN_STEM: usize = 4;
 
-/// The characters that may follow the word of a common password.
+/// The longest end of digits and punctuation that is ignored, in characters.
 const MAX_SUFFIX: usize = 8;
 
 /// The shortest run of a sequence, such as `abc`.
@@ -35,8 +34,8 @@ pub enum PasswordError {
     #[error("must be at most 128 characters long")]
     TooLong,
     #[error(
-        "must not be a commonly used password, with any digits and punctuation at its end: choose another one, such as \
-         four unrelated words"
+        "must not be a commonly used password, also not with other digits and punctuation at its end: choose another one, \
+         such as four unrelated words"
     )]
     Common,
     #[error(
@@ -106,7 +105,7 @@ pub fn validate(password: &Secret<String>, names: &[&str], emails: &[&str]) -> R
 }
 
 /// Returns whether the password is on the list, or differs from an entry only in the digits and punctuation at its end:
-/// `summer2026!` is `summer12`.
+/// `summer2026!` is rejected because of `summer12`.
 fn is_common(password: &str) -> bool {
     let stem = stem(password);
     let suffix = password.chars().count() - stem.chars().count();

@@ -266,8 +266,8 @@ impl Comments {
     }
 }
 
-/// Locks the thread and returns the comment for an update, after the checks of the caller (401), visibility (404), author (403)
-/// and `If-Match` (412). The comment is read after the lock, so that it is the latest version.
+/// Locks the thread and returns the comment for an update, after the checks of the caller (401), visibility (404),
+/// author (403) and `If-Match` (412). The comment is read after the lock, so that it is the latest version.
 async fn load_for_update(
     tx: &Tx,
     caller: &Principal,

@@ -179,8 +179,8 @@ fn of_account(account: Uuid) -> Condition {
     Condition::all().add(Column::MediaId.in_subquery(images))
 }
 
-/// Returns the number of variants that a limit counts, and their bytes. Without a limit of their number, they are not counted:
-/// the bytes are read from an index without the names.
+/// Returns the number of variants that a limit counts, and their bytes. Without a limit of their number, they are not
+/// counted: the bytes are read from an index without the names.
 async fn usage<C: ConnectionTrait>(db: &C, limit: &Limit) -> Result<(i64, i64)> {
     let bytes = Expr::col((Entity, Column::Size)).sum().cast_as(Alias::new("bigint")).if_null(0);
     let count = match limit.count {

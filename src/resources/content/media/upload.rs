@@ -218,8 +218,8 @@ impl MediaLibrary {
         Ok(Media { new: true, ..Media::new(row, &self.sizes) })
     }
 
-    /// Checks that `additional` bytes and one more file fit the quota of the account. Its variants do not count here: they are
-    /// deleted if they do not fit beside the originals.
+    /// Checks that `additional` bytes and one more file fit the quota of the account. Its variants do not count here:
+    /// they are deleted if they do not fit beside the originals.
     async fn check_quota<C: ConnectionTrait>(&self, db: &C, user: Uuid, additional: i64) -> Result<()> {
         let (files, bytes) = original_bytes(db, user).await?;
         match files < FILES && bytes + additional <= BYTES {

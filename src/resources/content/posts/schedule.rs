@@ -28,11 +28,11 @@ use crate::{
 /// The kind of the job that publishes or unpublishes a post.
 pub const PUBLISH_JOB: &str = "posts.schedule";
 
-/// The data of the job. The post's row holds the times, so the job needs only the id.
+/// The data of the job. The row of the post holds the times.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct PublishJob {
     pub post: Uuid,
-    /// The account that scheduled the post. Jobs of earlier programs have none: it is the author.
+    /// The account that scheduled the post. Jobs of commands and of earlier programs have none: the author counts as it.
     #[serde(default)]
     pub scheduled_by: Option<Uuid>,
 }

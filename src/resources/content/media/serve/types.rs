@@ -47,8 +47,8 @@ pub enum OutputFormat {
     Gif,
 }
 
-/// The size and format of a variant. Widths and heights are rounded up to the sizes of the setting `media_sizes`. An image is
-/// never enlarged.
+/// The size and format of a variant. Widths and heights are rounded up to the sizes of the setting `media_sizes`. An
+/// image is never enlarged.
 #[derive(Debug, Clone, Object)]
 #[oai(rename_all = "camelCase", skip_serializing_if_is_none, example)]
 pub struct FileQuery {

@@ -1,6 +1,6 @@
 //! GitHub signatures: `X-Hub-Signature-256: sha256=HEX`, HMAC-SHA256 over the body. The signature does not
-//! cover the headers with the delivery id and the event type. A redelivery has the same delivery id. An equal body with another
-//! id is ignored for an hour. A webhook sends JSON, or a form whose field `payload` is the JSON.
+//! cover the headers with the delivery id and the event type. A redelivery has the same delivery id. An equal body with
+//! another id is ignored for an hour. A webhook sends JSON, or a form whose field `payload` is the JSON.
 use std::borrow::Cow;
 
 use macros::operations;
