@@ -33,7 +33,8 @@ impl AllowedOrigin {
         match self {
             AllowedOrigin::Exact(allowed) => allowed == origin,
             AllowedOrigin::AnyLabel { scheme, parent } => {
-                let host = origin.strip_prefix(scheme.as_str()).and_then(|host| host.strip_suffix(parent.as_str()));
+                let host =
+                    origin.strip_prefix(scheme.as_str()).and_then(|host| host.strip_suffix(parent.as_str()));
                 let label = host.and_then(|host| host.strip_suffix('.'));
                 label.is_some_and(|label| {
                     let allowed = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
@@ -100,7 +101,9 @@ mod tests {
 
     #[test]
     fn parses_what_it_prints() {
-        for text in ["https://www.acme.test", "http://[::1]:8080", "https://*.acme.test", "https://*.acme.test:8443"] {
+        for text in
+            ["https://www.acme.test", "http://[::1]:8080", "https://*.acme.test", "https://*.acme.test:8443"]
+        {
             assert_eq!(AllowedOrigin::parse(text).unwrap().to_string(), text);
         }
     }

@@ -124,7 +124,8 @@ pub fn passes_csrf_check(
     if matches!(method, "GET" | "HEAD" | "OPTIONS") {
         return true;
     }
-    let is_allowed = origin.is_some_and(|origin| allowed_origins.iter().any(|allowed| allowed.matches(origin)));
+    let is_allowed =
+        origin.is_some_and(|origin| allowed_origins.iter().any(|allowed| allowed.matches(origin)));
     match sec_fetch_site {
         Some(site) => matches!(site, "same-origin" | "none") || is_allowed,
         None => is_allowed || origin.zip(host).is_some_and(|(origin, host)| is_same_origin(origin, host)),

@@ -188,7 +188,8 @@ impl Dispatcher {
         }
         let cookie_site = self.cookie_site(request.headers());
         let path = found.values;
-        let checked = ValidatedRequest { principal, client, path, cookie_site, ..ValidatedRequest::default() };
+        let checked =
+            ValidatedRequest { principal, client, path, cookie_site, ..ValidatedRequest::default() };
         let call = self.validate_and_call(operation, &path_item.names, request, checked, now);
         AssertUnwindSafe(call).catch_unwind().await.unwrap_or_else(|panic| {
             Err(internal_error(format!("the request handling panicked: {}", panic_message(&panic))))

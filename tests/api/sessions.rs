@@ -179,7 +179,8 @@ async fn a_page_of_another_site_signs_in_with_a_partitioned_cookie_if_its_origin
     let page = |site, origin| api.header("sec-fetch-site", site).header("origin", origin);
     let allowed = page("cross-site", "https://branch-7.preview.shop.test");
     let response = allowed.post("/api/auth/login", body.clone()).await.is(200);
-    let cookies: Vec<&str> = response.headers.get_all("set-cookie").iter().filter_map(|v| v.to_str().ok()).collect();
+    let cookies: Vec<&str> =
+        response.headers.get_all("set-cookie").iter().filter_map(|v| v.to_str().ok()).collect();
     assert_eq!(cookies.len(), 2, "{cookies:?}");
     for cookie in &cookies {
         assert!(cookie.contains("; Secure; HttpOnly; SameSite=None; Partitioned; "), "{cookie}");
@@ -201,7 +202,10 @@ async fn a_page_of_another_site_signs_in_with_a_partitioned_cookie_if_its_origin
     ] {
         let response = page(site, origin).post("/api/auth/login", body.clone()).await.is(200);
         let cookie = response.header("set-cookie");
-        assert!(cookie.contains("SameSite=Lax; Max-Age") && !cookie.contains("Partitioned"), "{origin}: {cookie}");
+        assert!(
+            cookie.contains("SameSite=Lax; Max-Age") && !cookie.contains("Partitioned"),
+            "{origin}: {cookie}"
+        );
     }
 }
 
