@@ -35,6 +35,8 @@ try {
   const cookies = (await context.cookies(service)).filter((cookie) => cookie.name.startsWith("__Host-"));
   assert.deepEqual(cookies.map((cookie) => cookie.name).sort(), ["__Host-device", "__Host-session"]);
   for (const cookie of cookies) assert.deepEqual([cookie.sameSite, cookie.secure, cookie.httpOnly], ["None", true, true]);
+  // The cookie belongs to the site of the page.
+  for (const cookie of cookies) assert.match(cookie.partitionKey ?? "", /127\.0\.0\.1/);
   assert.equal((await request("GET", `${service}/api/me`)).body.email, email);
   assert.equal((await request("PATCH", `${service}/api/me`, { bio: "Sells joints." })).status, 200);
 
@@ -46,8 +48,8 @@ try {
     events.onopen = resolve;
     events.onerror = () => reject(new Error("the event stream failed"));
   }), `${service}/api/events`);
-  const post = await request("POST", `${service}/api/posts`, { title: "From another site", content: "A draft." });
-  assert.equal(post.status, 201);
+  const post = await request("POST", `${service}/api/posts`, { title: "From another site", content: "A draft about joints." });
+  assert.equal(post.status, 201, JSON.stringify(post.body));
   await page.waitForFunction((id) => globalThis.received.some((event) => JSON.stringify(event).includes(id)), post.body.id);
 
   // The cookie is not sent for pages of a third site, and an origin that is not allowed reads nothing.
