@@ -1,4 +1,4 @@
-//! Webhook endpoints have header fields of their own. The values are sealed together, the names are not secret.
+//! Webhook endpoints have custom headers. The values are sealed together, the names are not secret.
 use sea_orm_migration::prelude::*;
 
 use crate::columns::*;

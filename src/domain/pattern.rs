@@ -84,6 +84,7 @@ patterns! {
     STRONG_ENTITY_TAG = r#"^"[!#-~]*"$"#, "must be a strong entity tag in quotes";
     ENTITY_TAGS = r"^([!-~]([\t -~]*[!-~])?)?$",
         "must be printable ASCII and tabs, without leading or trailing white space";
+    HEADER_VALUE = r"^[!-~]([ -~]*[!-~])?$", "must be printable ASCII, without leading or trailing spaces";
     CONTENT_RANGE = r"^bytes (\*|[0-9]+-[0-9]+)/[0-9]+$", "must be a byte range, such as bytes 0-1023/48213";
     REQUEST_URN = r"^urn:request:[A-Za-z0-9._-]+$", "must be the URN of a request";
 

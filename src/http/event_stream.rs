@@ -85,41 +85,16 @@ impl<T> EventStream<T> {
         // Some proxies buffer responses and would not forward an event until their buffer is full.
         set_header(&mut response, HeaderName::from_static("x-accel-buffering"), "no");
         CacheControl::NoStore.apply(&mut response);
-        // A proxy that compresses a stream delays its events.
+        // `no-transform`: a proxy that compresses a stream delays its events. Replaces the value that `apply` has set;
+        // `Vary` stays.
         set_header(&mut response, header::CACHE_CONTROL, "no-store, no-transform");
         response.extensions_mut().insert(connection);
         EventStream(response, PhantomData)
     }
-}
 
-impl<T> EventStream<T> {
     /// Sends one frame and ends.
     pub fn single(frame: Bytes) -> Self {
         EventStream::new(stream::once(async { frame }), StreamConnection::default())
-    }
-}
-
-/// The last event of a client that resumes a stream.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum LastEvent {
-    /// A position in the log.
-    Position(i64),
-    /// Another text, such as the id of an event of another service.
-    Unreadable,
-}
-
-/// The header that an `EventSource` sends when it reconnects.
-pub const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
-
-impl LastEvent {
-    /// Reads `Last-Event-ID`. An empty value is none (HTML, section 9.2.3).
-    pub fn from_headers(headers: &HeaderMap) -> Option<Self> {
-        let mut values = headers.get_all(LAST_EVENT_ID).iter().filter(|value| !value.is_empty());
-        let (first, is_single) = (values.next()?, values.next().is_none());
-        let digits =
-            first.to_str().ok().filter(|text| text.len() <= 15 && text.bytes().all(|b| b.is_ascii_digit()));
-        let position = digits.filter(|_| is_single).and_then(|text| text.parse().ok());
-        Some(position.map_or(LastEvent::Unreadable, LastEvent::Position))
     }
 }
 
@@ -149,6 +124,30 @@ where
 {
     fn into_response(self) -> Response {
         self.0
+    }
+}
+
+/// The last event of a client that resumes a stream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LastEvent {
+    /// A position in the log.
+    Position(i64),
+    /// Another text, such as the id of an event of another service.
+    Unreadable,
+}
+
+/// The header that an `EventSource` sends when it reconnects.
+pub const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
+
+impl LastEvent {
+    /// Reads `Last-Event-ID`. An empty value is none (HTML, section 9.2.3).
+    pub fn from_headers(headers: &HeaderMap) -> Option<Self> {
+        let mut values = headers.get_all(LAST_EVENT_ID).iter().filter(|value| !value.is_empty());
+        let (first, is_single) = (values.next()?, values.next().is_none());
+        let digits =
+            first.to_str().ok().filter(|text| text.len() <= 15 && text.bytes().all(|b| b.is_ascii_digit()));
+        let position = digits.filter(|_| is_single).and_then(|text| text.parse().ok());
+        Some(position.map_or(LastEvent::Unreadable, LastEvent::Position))
     }
 }
 

@@ -13,8 +13,8 @@ pub fn policy(name: &str, quota: u32, window_seconds: u64) -> String {
     format!("\"{name}\";q={quota};w={window_seconds}")
 }
 
-/// Returns the items of a rate limit in `RateLimit-Policy`: the average, and the burst if it is smaller. The burst is the limit
-/// that rejects a request.
+/// Returns the items of a rate limit in `RateLimit-Policy`: the average, and the burst if it is smaller. The burst is
+/// the limit that rejects a request.
 pub fn policies(limit: &Policy) -> String {
     let Policy { name, quota, window_seconds, burst } = *limit;
     let average = policy(name, quota, window_seconds.into());

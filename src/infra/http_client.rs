@@ -69,8 +69,8 @@ pub enum ClientError {
 /// A request header: its name in lower case, and its value.
 pub type Header<'a> = (&'static str, &'a str);
 
-/// A header that the receiver of a request has chosen. The value may be a credential.
-pub type OwnHeader = (String, Secret<String>);
+/// A header that an admin has configured. The value can be a credential.
+pub type CustomHeader = (String, Secret<String>);
 
 /// A response, including redirects and errors: every status is returned to the caller.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -161,17 +161,17 @@ impl HttpClient {
         self.request(url, &[("accept", accept)], None).await
     }
 
-    /// Sends a POST request with these headers, and with the receiver's own ones, which replace none of them. A response
-    /// that is too large is truncated.
+    /// Sends a POST request with these headers and the configured ones, which replace none of them. A response that is
+    /// too large is truncated.
     pub async fn post(
         &self,
         url: &str,
         headers: &[Header<'_>],
-        own: &[OwnHeader],
+        custom: &[CustomHeader],
         body: Bytes,
     ) -> Result<HttpResponse, ClientError> {
         let mut map = header_map(headers)?;
-        for (name, value) in own {
+        for (name, value) in custom {
             let invalid = || ClientError::InvalidHeader("of the endpoint");
             let name = HeaderName::from_bytes(name.as_bytes()).map_err(|_| invalid())?;
             let mut value = HeaderValue::from_str(value.expose()).map_err(|_| invalid())?;

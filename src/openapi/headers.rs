@@ -170,7 +170,7 @@ const HEADERS: &[(&str, bool, &str, HeaderSchema, &str)] = &[
     (
         "RateLimit",
         false,
-        "The remaining rate limits: `r` requests, reset in `t` seconds. `r=0` marks the one that rejects the request.",
+        "The remaining requests `r` of each limit, reset in `t` seconds. In a 429 response, `r=0` marks the exceeded limit.",
         HeaderSchema::Text(pattern::PRINTABLE, 400),
         "\"anonymous-burst\";r=59;t=1",
     ),

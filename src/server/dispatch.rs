@@ -388,8 +388,10 @@ impl Dispatcher {
         let mut headers = operation.params.headers(request.headers(), &mut violations);
         // An `EventSource` never reconnects after a 400, so an id of any form is accepted.
         if operation.params.declares_header(LAST_EVENT_ID.as_str()) {
-            let is_last_event = |location: &Location| matches!(location, Location::Header(name) if name.eq_ignore_ascii_case(LAST_EVENT_ID.as_str()));
-            violations.retain(|violation| !is_last_event(&violation.location));
+            violations.retain(|violation| match &violation.location {
+                Location::Header(name) => !name.eq_ignore_ascii_case(LAST_EVENT_ID.as_str()),
+                _ => true,
+            });
             checked.last_event_id = LastEvent::from_headers(request.headers());
         }
         operation.check_conditionals(request, &mut violations);

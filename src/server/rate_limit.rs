@@ -119,12 +119,12 @@ fn policies_for(
 }
 
 fn too_many_requests(policy: &Policy, seconds: u64) -> Problem {
+    let name = rate_limit_headers::burst_name(policy);
+    let Policy { quota, window_seconds, burst, .. } = *policy;
     let detail = format!(
-        "rate limit {} exceeded ({} requests in {} seconds, bursts of {}): retry in {seconds} s",
-        policy.name, policy.quota, policy.window_seconds, policy.burst
+        "rate limit {name} exceeded ({quota} requests in {window_seconds} seconds, bursts of {burst}): retry in {seconds} s"
     );
-    let reason =
-        format!("rate limit {}: {} requests in {} seconds", policy.name, policy.quota, policy.window_seconds);
+    let reason = format!("rate limit {name}: {quota} requests in {window_seconds} seconds");
     Problem::new(ProblemCode::TooManyRequests, detail)
         .reason(reason)
         .header(header::RETRY_AFTER, &seconds.max(1).to_string())

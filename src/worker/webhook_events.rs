@@ -14,7 +14,7 @@ use crate::{
     },
     infra::{
         db::Tx,
-        queue::{ClaimedJob, JobError, Retry},
+        queue::{ClaimedJob, JobError},
     },
     resources::{
         billing::invoices::{PaymentReport, PaymentResult},
@@ -24,13 +24,7 @@ use crate::{
     },
 };
 
-const SECOND: i64 = 1000;
-
-/// Delays before the next attempt while an invoice does not exist, in milliseconds: ten minutes in total. A shop can create
-/// the invoice after the payment. A job has one attempt more.
-const WAITS: [i64; 7] =
-    [5 * SECOND, 10 * SECOND, 20 * SECOND, 40 * SECOND, 80 * SECOND, 160 * SECOND, 285 * SECOND];
-
+const UNKNOWN_PAYMENT: &str = "no payment has this id";
 const NOT_FETCHED: &str =
     "a thin event does not contain its object: set webhooks_stripe_api_key, then replay the event";
 
@@ -42,10 +36,9 @@ pub async fn run(app: &App, job: &ClaimedJob) -> Result<(), JobError> {
         Action::RecordPayment(report) => record_payment(app, job, report).await,
         Action::FetchObject(object) => match app.stripe_api.fetch(&object).await? {
             None => finish(app, job, State::Ignored, Some(NOT_FETCHED.to_owned())).await,
-            Some(found) => match stripe::object_action(&object.kind, &found) {
-                Action::RecordPayment(report) => record_payment(app, job, report).await,
-                Action::Ignore(reason) => finish(app, job, State::Ignored, Some(reason.to_owned())).await,
-                _ => finish(app, job, State::Unhandled, None).await,
+            Some(found) => match stripe::object_report(&object.kind, &found) {
+                Ok(report) => record_payment(app, job, report).await,
+                Err(reason) => finish(app, job, State::Ignored, Some(reason.to_owned())).await,
             },
         },
         Action::ImportDocuments => match &app.webhooks_config.webhooks_github_docs {
@@ -85,27 +78,23 @@ async fn finish(app: &App, job: &ClaimedJob, state: State, message: Option<Strin
     .await
 }
 
-/// Returns the error of an event whose invoice or payment does not exist yet. It is retried for ten minutes.
-fn missing(job: &ClaimedJob, now: i64, message: &str) -> JobError {
-    let attempt = usize::try_from(job.attempt).unwrap_or_default();
-    match attempt.checked_sub(1).and_then(|failed| WAITS.get(failed)) {
-        Some(wait) => JobError { retry: Retry::At(now + wait), ..JobError::new(message) },
-        None => JobError::permanent(message),
-    }
-}
-
-/// Records a payment or a refund of an invoice.
+/// Records a payment or a refund of an invoice. A shop can create the invoice after its payment, so the job is retried
+/// while the invoice or the payment does not exist.
 async fn record_payment(app: &App, job: &ClaimedJob, report: PaymentReport) -> Result<(), JobError> {
     let (app, job, now) = (app.clone(), job.clone(), app.clock.now());
     let db = app.db.clone();
     db.write(async move |tx: Tx| {
         let HandleEventJob { event } = job.data()?;
-        let message = match app.invoices.apply_payment(&tx, &report).await? {
-            PaymentResult::Recorded(message) => message,
-            PaymentResult::UnknownInvoice => return Err(missing(&job, now, "no invoice has this name")),
-            PaymentResult::UnknownPayment => return Err(missing(&job, now, "no payment has this id")),
+        let (state, message) = match app.invoices.apply_payment(&tx, &report).await? {
+            PaymentResult::Recorded(message) => (State::Handled, message),
+            PaymentResult::UnknownInvoice => return Err(JobError::new("no invoice has this name")),
+            // Most refunds of an account of a provider can be of payments that have no invoice here.
+            PaymentResult::UnknownPayment if job.is_last_attempt => {
+                (State::Ignored, UNKNOWN_PAYMENT.to_owned())
+            }
+            PaymentResult::UnknownPayment => return Err(JobError::new(UNKNOWN_PAYMENT)),
         };
-        let outcome = Outcome { state: State::Handled, message: Some(message) };
+        let outcome = Outcome { state, message: Some(message) };
         app.webhook_events.record_outcome(&tx, event, outcome).await?;
         job.finish(&tx, now).await?;
         Ok(())

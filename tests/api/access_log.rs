@@ -73,7 +73,7 @@ async fn logs_the_rate_limit_of_a_429() {
     api.get("/api/tags").await.is(429);
     let line = api.log_line();
     let reason = line["reason"].as_str().expect("a reason");
-    assert!(reason.starts_with("rate limit anonymous: "), "{reason}");
+    assert!(reason.starts_with("rate limit anonymous-burst: "), "{reason}");
     assert_eq!((&line["code"], &line["client"]), (&json!("too-many-requests"), &json!("203.0.113.0/24")));
 }
 

@@ -1,10 +1,21 @@
 //! Payments that providers report: each is recorded once, and only the exact amount pays an invoice.
+use sea_orm::{ConnectionTrait, DbBackend, EntityTrait, QuerySelect, Statement};
 use serde_json::{Value, json};
-use tenon::http::auth::Role;
+use tenon::{
+    domain::money::{Amount, Currency},
+    http::{auth::Role, problem::Error},
+    infra::db::Tx,
+    resources::billing::invoices::{InvoiceRef, Invoices, PaymentProvider, PaymentReport, PaymentResult},
+};
+use tokio::{
+    sync::oneshot,
+    time::{Duration, sleep},
+};
+use uuid::Uuid;
 
 use crate::{
     support::{Api, Response},
-    webhook_actions::{create_invoice, handled_events, invoice_state, wait_for, workers},
+    webhook_actions::{after_all_attempts, create_invoice, handled_events, invoice_state, wait_for, workers},
     webhook_receiver::Receiver,
     webhooks::{STRIPE, event, listed, start_with_providers, stripe},
 };
@@ -29,7 +40,8 @@ async fn outcome(api: &Api, admin: &Api, payload: Value) -> String {
 fn session(id: &str, number: &Value, payment: &str) -> Value {
     let object = json!({
         "id": format!("cs_{payment}"), "object": "checkout.session", "payment_intent": format!("pi_{payment}"),
-        "payment_status": "paid", "amount_total": 15795, "currency": "usd", "client_reference_id": number.to_string(),
+        "payment_status": "paid", "amount_total": 15795, "currency": "usd",
+        "client_reference_id": format!("invoice_{number}"),
     });
     event(id, "checkout.session.completed", object)
 }
@@ -54,6 +66,16 @@ fn charge(id: &str, kind: &str, number: Option<&Value>, payment: &str, refunded:
         object["metadata"]["invoice"] = json!(format!("#{number}"));
     }
     event(id, kind, object)
+}
+
+/// An invoice of Stripe. Since 2025, it does not name its payment intent.
+fn stripe_invoice(id: &str, name: &str, number: &Value) -> Value {
+    let metadata = json!({ "metadata": { "invoice": number.to_string() } });
+    let object = json!({
+        "id": format!("in_{name}"), "object": "invoice", "status": "paid", "amount_paid": 15795, "currency": "usd",
+        "parent": { "subscription_details": metadata },
+    });
+    event(id, "invoice.payment_succeeded", object)
 }
 
 #[api_test(worker_threads = 4)]
@@ -102,15 +124,6 @@ async fn an_invoice_of_stripe_and_its_payment_intent_are_one_payment() {
     let api = start_with_providers().await;
     let admin = api.sign_in(Role::Admin).await;
     let (stop, _) = workers(&api);
-    // Since 2025, an invoice of Stripe does not name its payment intent.
-    let stripe_invoice = |id: &str, name: &str, number: &Value| {
-        let metadata = json!({ "metadata": { "invoice": number.to_string() } });
-        let object = json!({
-            "id": format!("in_{name}"), "object": "invoice", "status": "paid", "amount_paid": 15795, "currency": "usd",
-            "parent": { "subscription_details": metadata },
-        });
-        event(id, "invoice.payment_succeeded", object)
-    };
     let (first, second) = (create_invoice(&admin, "pending").await, create_invoice(&admin, "pending").await);
     let (one, two) = (&first["number"], &second["number"]);
     assert_eq!(
@@ -142,15 +155,9 @@ async fn a_payment_of_another_amount_or_currency_does_not_pay_the_invoice() {
     let invoice = create_invoice(&admin, "pending").await;
     let (number, before) = (&invoice["number"], read(&admin, &invoice).await);
     let text = outcome(&api, &admin, intent("evt_1", number, "1", 100, "usd")).await;
-    assert_eq!(
-        text,
-        format!("amount-mismatch: invoice {number} is over 157.95 USD, the payment over 1.00 USD")
-    );
+    assert_eq!(text, format!("amount-mismatch: the payment is 1.00 USD, invoice {number} is 157.95 USD"));
     let text = outcome(&api, &admin, intent("evt_2", number, "2", 15795, "eur")).await;
-    assert_eq!(
-        text,
-        format!("amount-mismatch: invoice {number} is over 157.95 USD, the payment over 157.95 EUR")
-    );
+    assert_eq!(text, format!("amount-mismatch: the payment is 157.95 EUR, invoice {number} is 157.95 USD"));
     let text = outcome(&api, &admin, charge("evt_3", "charge.succeeded", Some(number), "1", 0)).await;
     assert_eq!(text, format!("the payment of invoice {number} was already recorded"));
     let after = read(&admin, &invoice).await;
@@ -199,13 +206,116 @@ async fn refunds_are_recorded_in_any_order() {
     assert_eq!(text, format!("invoice {two} was already paid"));
     let all = payments(&admin, &second).await;
     assert_eq!((all.len(), &all[0]["refunded"], &all[0]["outcome"]), (1, &json!(1000), &json!("paid")));
-    // A refund that names neither an invoice nor a known payment waits for the payment.
-    stripe(&api, &charge("evt_7", "charge.refunded", None, "9", 1000)).await.is(200);
-    let waiting =
-        wait_for(async || listed(&admin, "?state=received").await.pop().filter(|it| it["attempts"] == 1))
-            .await;
-    assert_eq!(waiting["outcome"], "no payment has this id");
     drop(stop);
+}
+
+#[api_test]
+async fn a_refund_of_an_unknown_payment_is_retried_and_then_ignored() {
+    let api = start_with_providers().await;
+    let admin = api.sign_in(Role::Admin).await;
+    let (stop, _) = workers(&api);
+    stripe(&api, &charge("evt_1", "charge.refunded", None, "9", 1000)).await.is(200);
+    let unknown = "no payment has this id";
+    let ignored = after_all_attempts(&api, &admin, unknown).await;
+    assert_eq!((&ignored["state"], &ignored["outcome"]), (&json!("ignored"), &json!(unknown)));
+    assert_eq!(admin.get("/api/jobs?state=dead").await.is(200).body["pagination"]["total"], 0);
+    // Its payment can arrive earlier.
+    let admin = api.sign_in(Role::Admin).await;
+    let invoice = create_invoice(&admin, "pending").await;
+    stripe(&api, &charge("evt_2", "charge.refunded", None, "1", 15795)).await.is(200);
+    wait_for(async || listed(&admin, "").await.into_iter().next().filter(|it| it["attempts"] == 1)).await;
+    stripe(&api, &session("evt_3", &invoice["number"], "1")).await.is(200);
+    handled_events(&admin).await;
+    assert_eq!(invoice_state(&admin, &invoice).await, "void");
+    drop(stop);
+}
+
+#[api_test]
+async fn an_equal_payment_after_an_hour_or_of_another_invoice_of_stripe_is_another_payment() {
+    let api = start_with_providers().await;
+    let admin = api.sign_in(Role::Admin).await;
+    let (stop, _) = workers(&api);
+    let (first, second) = (create_invoice(&admin, "pending").await, create_invoice(&admin, "pending").await);
+    let (one, two) = (&first["number"], &second["number"]);
+    outcome(&api, &admin, stripe_invoice("evt_1", "1", one)).await;
+    api.clock.advance(2 * 3_600_000);
+    let admin = api.sign_in(Role::Admin).await;
+    let another = format!("invoice {one} was already paid: another payment of 157.95 USD is recorded");
+    assert_eq!(outcome(&api, &admin, intent("evt_2", one, "9", 15795, "usd")).await, another);
+    let all = payments(&admin, &first).await;
+    let shown: Vec<_> = all.iter().map(|it| (&it["reference"], &it["outcome"])).collect();
+    assert_eq!(shown, [(&json!("pi_9"), &json!("invoice-closed")), (&json!("in_1"), &json!("paid"))]);
+    // Its refund does not cancel the invoice.
+    let text = outcome(&api, &admin, charge("evt_3", "charge.refunded", None, "9", 15795)).await;
+    assert_eq!(text, format!("invoice {one}: 157.95 USD of 157.95 USD refunded"));
+    assert_eq!(invoice_state(&admin, &first).await, "paid");
+    // At the same time, but both payments have an invoice of Stripe.
+    outcome(&api, &admin, stripe_invoice("evt_4", "2", two)).await;
+    outcome(&api, &admin, intent("evt_5", two, "2", 15795, "usd")).await;
+    assert_eq!(payments(&admin, &second).await.len(), 1);
+    outcome(&api, &admin, stripe_invoice("evt_6", "3", two)).await;
+    let all = payments(&admin, &second).await;
+    assert_eq!((all.len(), &all[0]["outcome"]), (2, &json!("invoice-closed")));
+    drop(stop);
+}
+
+/// Waits until another transaction waits for a lock of this one. SQLite has one writer.
+async fn wait_for_blocked(tx: &Tx) -> Result<(), Error> {
+    if tx.get_database_backend() == DbBackend::Sqlite {
+        return Ok(());
+    }
+    let blocked = "SELECT 1 FROM pg_locks WHERE pg_backend_pid() = ANY(pg_blocking_pids(pid)) LIMIT 1";
+    for _ in 0..1_000 {
+        let query = Statement::from_string(DbBackend::Postgres, blocked);
+        if tx.query_one_raw(query).await?.is_some() {
+            return Ok(());
+        }
+        sleep(Duration::from_millis(5)).await;
+    }
+    panic!("no transaction waited for the lock within 5 seconds")
+}
+
+#[api_test]
+async fn a_payment_that_concurrent_events_record_for_two_invoices_pays_one_of_them() {
+    let api = start_with_providers().await;
+    let admin = api.sign_in(Role::Admin).await;
+    let (first, second) = (create_invoice(&admin, "pending").await, create_invoice(&admin, "pending").await);
+    let id = |invoice: &Value| invoice["id"].as_str().and_then(|id| id.parse::<Uuid>().ok()).expect("an id");
+    let (one, two) = (id(&first), id(&second));
+    let report = |invoice: Uuid| PaymentReport {
+        provider: PaymentProvider::Stripe,
+        invoice: Some(InvoiceRef::Id(invoice)),
+        transaction: Some("pi_1".to_owned()),
+        references: vec!["pi_1".to_owned()],
+        amount: Amount::new(15795, Currency::USD),
+        refunded: None,
+    };
+    let (locked, is_locked) = oneshot::channel();
+    let (db, invoices, of_one) = (api.app.db.clone(), api.app.invoices.clone(), report(one));
+    let earlier = tokio::spawn(async move {
+        let record = async move |tx: Tx| {
+            // The invoice that the later event names.
+            entity::invoice::Entity::find_by_id(two).lock_exclusive().one(&*tx).await?;
+            let _ = locked.send(());
+            wait_for_blocked(&tx).await?;
+            invoices.apply_payment(&tx, &of_one).await
+        };
+        db.write(record).await
+    });
+    is_locked.await.expect("the lock");
+    let (invoices, of_two) = (api.app.invoices.clone(), report(two));
+    let attempt = |invoices: Invoices, report: PaymentReport| {
+        api.app.db.write(async move |tx: Tx| invoices.apply_payment(&tx, &report).await)
+    };
+    let later = attempt(invoices.clone(), of_two.clone()).await;
+    assert!(earlier.await.expect("no panic").is_ok());
+    // On PostgreSQL, the later event had found no payment before it waited for the lock.
+    assert!(matches!(later, Ok(PaymentResult::Recorded(_)) | Err(Error::Conflict(_))), "{later:?}");
+    let retried = attempt(invoices, of_two).await.expect("recorded");
+    assert_eq!(retried, PaymentResult::Recorded(format!("invoice {} was already paid", first["number"])));
+    assert_eq!(invoice_state(&admin, &first).await, "paid");
+    assert_eq!(invoice_state(&admin, &second).await, "pending");
+    assert_eq!((payments(&admin, &first).await.len(), payments(&admin, &second).await.len()), (1, 0));
 }
 
 #[api_test]

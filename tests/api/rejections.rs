@@ -189,7 +189,8 @@ async fn returns_429_and_rate_limit_headers() {
             json!([response.header("retry-after"), response.body["code"], response.body["detail"]])
         })
         .expect("a 429 response");
-    let detail = "rate limit anonymous exceeded (300 requests in 60 seconds, bursts of 60): retry in 1 s";
+    let detail =
+        "rate limit anonymous-burst exceeded (300 requests in 60 seconds, bursts of 60): retry in 1 s";
     assert_eq!(rejected, json!(["1", "too-many-requests", detail]));
     api.clock.advance(1000);
     api.get("/api/tags").await.is(200);

@@ -1,4 +1,4 @@
-//! Own secrets and own header fields of webhook endpoints.
+//! Custom secrets and custom headers of webhook endpoints.
 use base64::{Engine, engine::general_purpose::STANDARD};
 use entity::webhook_endpoint;
 use sea_orm::{EntityTrait, sea_query::Expr};
@@ -24,15 +24,15 @@ fn with_headers(url: &str) -> Value {
 }
 
 #[api_test]
-async fn deliveries_are_signed_with_an_own_secret() {
+async fn deliveries_are_signed_with_a_custom_secret() {
     let (_api, admin, _stop) = start_with_workers().await;
     let receiver = Receiver::start().await;
-    let own = secret(24);
-    let new = json!({ "url": receiver.url, "events": ["posts"], "secret": own });
+    let custom = secret(24);
+    let new = json!({ "url": receiver.url, "events": ["posts"], "secret": custom });
     let created = admin.post("/api/webhook-endpoints", new).await.is(201);
-    assert_eq!(created.body["secret"], own);
+    assert_eq!(created.body["secret"], custom);
     create_draft(&admin, "One").await;
-    assert!(receiver.calls(1).await[0].signed_by(&own));
+    assert!(receiver.calls(1).await[0].signed_by(&custom));
     // A new secret: the previous one also signs.
     let path = created.header("location");
     let second = secret(64);
@@ -40,14 +40,14 @@ async fn deliveries_are_signed_with_an_own_secret() {
     assert!(changed.body["previousSecretUntil"].is_string() && changed.body.get("secret").is_none());
     create_draft(&admin, "Two").await;
     let call = receiver.calls(2).await.remove(1);
-    assert!(call.signed_by(&own) && call.signed_by(&second));
+    assert!(call.signed_by(&custom) && call.signed_by(&second));
     // The current secret changes nothing.
     let same = admin.patch(path, json!({ "secret": second })).await.is(200);
     assert_eq!(same.header("etag"), changed.header("etag"));
 }
 
 #[api_test]
-async fn rejects_own_secrets_of_another_form() {
+async fn rejects_custom_secrets_of_another_form() {
     let api = Api::start().await;
     let admin = api.sign_in(Role::Admin).await;
     let url = "https://hooks.acme.test/";
@@ -74,7 +74,7 @@ async fn rejects_own_secrets_of_another_form() {
 }
 
 #[api_test]
-async fn deliveries_have_the_own_header_fields_and_responses_never_their_values() {
+async fn deliveries_have_the_custom_headers_and_responses_never_their_values() {
     let (api, admin, _stop) = start_with_workers().await;
     let receiver = Receiver::start().await;
     let created = admin.post("/api/webhook-endpoints", with_headers(&receiver.url)).await.is(201);
@@ -111,7 +111,7 @@ async fn deliveries_have_the_own_header_fields_and_responses_never_their_values(
 }
 
 #[api_test]
-async fn rejects_header_fields_that_the_sender_sets_or_that_frame_the_request() {
+async fn rejects_custom_headers_that_the_sender_sets_or_that_frame_the_request() {
     let api = Api::start().await;
     let admin = api.sign_in(Role::Admin).await;
     let new = |headers: Value| json!({ "url": "https://hooks.acme.test/", "headers": headers });
@@ -152,6 +152,8 @@ async fn rejects_header_fields_that_the_sender_sets_or_that_frame_the_request() 
         (json!({ "name": "x", "value": "" }), "#/headers/0/value"),
         (json!({ "name": "x", "value": " secret-of-a-test" }), "#/headers/0/value"),
         (json!({ "name": "x", "value": "secret-of-a-test\r\ny: z" }), "#/headers/0/value"),
+        (json!({ "name": "x", "value": "secret-of-a-test " }), "#/headers/0/value"),
+        (json!({ "name": "x", "value": "secret-of-a-test\ty" }), "#/headers/0/value"),
         (json!({ "name": "x", "value": "é" }), "#/headers/0/value"),
         (json!({ "name": "x", "value": "x".repeat(1001) }), "#/headers/0/value"),
     ] {
@@ -173,7 +175,7 @@ async fn rejects_header_fields_that_the_sender_sets_or_that_frame_the_request() 
 }
 
 #[api_test]
-async fn a_url_of_another_origin_requires_the_header_fields_again() {
+async fn a_url_of_another_origin_requires_the_custom_headers_again() {
     let api = Api::start().await;
     let admin = api.sign_in(Role::Admin).await;
     let created =
@@ -190,12 +192,12 @@ async fn a_url_of_another_origin_requires_the_header_fields_again() {
         (&moved.body["url"], &moved.body["headerNames"]),
         (&json!("https://hooks.other.test/"), &json!([]))
     );
-    // Without header fields, the origin can change.
+    // Without custom headers, the origin can change.
     admin.patch(path, json!({ "url": "https://hooks.third.test/" })).await.is(200);
 }
 
 #[api_test]
-async fn fails_an_attempt_with_invalid_stored_header_fields() {
+async fn fails_an_attempt_with_invalid_stored_custom_headers() {
     let (api, admin, _stop) = start_with_workers().await;
     let receiver = Receiver::start().await;
     let created = admin.post("/api/webhook-endpoints", with_headers(&receiver.url)).await.is(201);
@@ -213,7 +215,7 @@ async fn fails_an_attempt_with_invalid_stored_header_fields() {
             assert!(
                 delivery["lastError"].as_str().is_some_and(|error| error.contains("set `headers` again"))
             );
-            assert!(receiver.received().is_empty(), "nothing is sent without the header fields");
+            assert!(receiver.received().is_empty(), "nothing is sent without the custom headers");
             return;
         }
         sleep(Duration::from_millis(20)).await;

@@ -26,7 +26,7 @@ async fn send(api: &Api, provider: &str, body: &str) -> Response {
 }
 
 pub async fn stripe(api: &Api, event: &Value) -> Response {
-    let (body, now) = (event.to_string(), START / 1000);
+    let (body, now) = (event.to_string(), api.clock.now() / 1000);
     let signature = format!("t={now},v1={}", mac(STRIPE, format!("{now}.{body}").as_bytes()));
     send(&api.header("stripe-signature", &signature), "stripe", &body).await
 }

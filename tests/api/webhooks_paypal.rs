@@ -130,6 +130,13 @@ async fn records_captures_and_their_refunds() {
     assert!(outcome.starts_with("amount-mismatch: "), "{outcome}");
     let outcome = deliver(refund("WH-3", "3C1", "57.95", "57.95")).await;
     assert_eq!(outcome, format!("invoice {one}: 57.95 USD of 157.95 USD refunded"));
+    let mut euros = refund("WH-6", "3C1", "100.00", "157.95");
+    euros["resource"]["seller_payable_breakdown"]["total_refunded_amount"]["currency_code"] = json!("EUR");
+    let outcome = deliver(euros).await;
+    assert_eq!(outcome, format!("invoice {one}: the refund is in another currency and is not recorded"));
+    let mut single = refund("WH-7", "3C1", "100.00", "157.95");
+    single["resource"]["seller_payable_breakdown"] = json!({});
+    assert_eq!(deliver(single).await, "the refund has no total_refunded_amount");
     assert_eq!(deliver(refund("WH-4", "3C1", "100.00", "157.95")).await, format!("invoice {one} is void"));
     let outcome = deliver(refund("WH-5", "3C2", "157.94", "157.94")).await;
     assert_eq!(outcome, format!("invoice {two}: 157.94 USD of 157.94 USD refunded"));

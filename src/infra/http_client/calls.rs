@@ -66,7 +66,8 @@ impl CallMetrics {
         Some(span)
     }
 
-    /// Adds the headers with the current span. The source of exchange rates and Stripe do not get them: they are other companies.
+    /// Adds the headers with the current span, for upstreams and webhook endpoints only: other receivers are other
+    /// companies.
     pub(super) fn add_trace_headers(
         &self,
         mut outgoing: OutgoingRequest,

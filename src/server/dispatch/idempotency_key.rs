@@ -1,8 +1,8 @@
 //! The value of `Idempotency-Key`.
 
-/// Returns the key of a header value. The draft of the header (draft-ietf-httpapi-idempotency-key-header) defines a string of
-/// structured fields (RFC 9651, section 3.3.3): `"k"`. Most clients send `k`. Both are the same key. A value that is no such
-/// string is the key itself.
+/// Returns the key of a header value. The draft of the header (draft-ietf-httpapi-idempotency-key-header) defines a
+/// string of structured fields (RFC 9651, section 3.3.3): `"k"`. Most clients send `k`. Both are the same key. Any
+/// other value is used unchanged.
 pub fn normalize(value: String) -> String {
     match unquote(&value) {
         Some(key) => key,

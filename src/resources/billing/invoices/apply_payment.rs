@@ -32,12 +32,13 @@ pub enum InvoiceRef {
 impl FromStr for InvoiceRef {
     type Err = ();
 
-    /// Parses an id, or a number such as `42`, `#42`, `invoice 42` and `Invoice #42`.
+    /// Parses an id, or a number such as `42`, `#42`, `invoice 42`, `Invoice #42`, `invoice-42` and `invoice_42`.
     fn from_str(text: &str) -> Result<Self, ()> {
         let text = text.trim();
         let number = match text.get(..7).filter(|prefix| prefix.eq_ignore_ascii_case("invoice")) {
             Some(_) if text[7..].starts_with([' ', '#']) => text[7..].trim_start(),
-            _ => text,
+            Some(_) => text[7..].strip_prefix(['-', '_']).unwrap_or(text),
+            None => text,
         };
         let number = number.strip_prefix('#').unwrap_or(number);
         let digits = (1..=15).contains(&number.len()) && number.bytes().all(|byte| byte.is_ascii_digit());
@@ -48,7 +49,16 @@ impl FromStr for InvoiceRef {
     }
 }
 
-/// What an event of a provider reports about a payment.
+impl InvoiceRef {
+    /// Parses a number with a prefix that marks it as that of an invoice, such as `#42`, `invoice 42`, `invoice-42` and
+    /// `invoice_42`. Plain digits and ids also name other things in a field for any reference.
+    pub fn from_prefixed(text: &str) -> Option<Self> {
+        let is_prefixed = text.trim_start().starts_with(|first: char| !first.is_ascii_digit());
+        text.parse().ok().filter(|name| is_prefixed && matches!(name, InvoiceRef::Number(_)))
+    }
+}
+
+/// The report of an event of a provider about a payment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PaymentReport {
     pub provider: PaymentProvider,
@@ -60,7 +70,7 @@ pub struct PaymentReport {
     pub references: Vec<String>,
     /// The amount of the payment. Some events about a refund do not contain it.
     pub amount: Option<Amount>,
-    /// The sum of all refunds. It is in the currency of the payment.
+    /// The sum of all refunds. It is recorded only in the currency of the payment.
     pub refunded: Option<Amount>,
 }
 
@@ -82,6 +92,10 @@ impl Invoices {
     /// payment sets it to `void`. All other payments and refunds are only recorded. Repeated and late reports change
     /// nothing, because providers deliver events more than once and out of order, and report a payment with several
     /// types of events.
+    ///
+    /// # Errors
+    ///
+    /// `Conflict` if a concurrent report recorded the payment for another invoice.
     pub async fn apply_payment(&self, tx: &Tx, report: &PaymentReport) -> Result<PaymentResult> {
         let by_name = match (payments::find_by_reference(tx, report).await?, report.invoice) {
             (Some(known), _) => invoice::Column::Id.eq(known.invoice_id),
@@ -91,12 +105,16 @@ impl Invoices {
         };
         let row = invoice::Entity::find().filter(by_name).lock_exclusive().one(&**tx).await?;
         let Some(row) = row else { return Ok(PaymentResult::UnknownInvoice) };
+        let now = self.clock.now();
         // Again, because another event may have recorded the payment before the lock.
         let known = match payments::find_by_reference(tx, report).await? {
-            None => payments::find_equal(tx, row.id, report).await?,
+            // The lock is on another invoice. The retry locks the invoice of the payment.
+            Some(known) if known.invoice_id != row.id => {
+                return Err(Error::Conflict("the payment was recorded for another invoice at the same time"));
+            }
+            None => payments::find_equal(tx, row.id, report, now).await?,
             known => known,
         };
-        let now = self.clock.now();
         let mut payment = match (&known, report.amount) {
             (Some(known), _) => known.clone(),
             (None, Some(amount)) => new_payment(&row, report, amount, now),
@@ -108,9 +126,12 @@ impl Invoices {
             payment.transaction_id = Some(transaction.clone());
             payment.reference.clone_from(transaction);
         }
+        if report.refunded.is_some_and(|sum| sum.currency().as_str() != payment.currency) {
+            let message = "the refund is in another currency and is not recorded";
+            return Ok(PaymentResult::Recorded(format!("invoice {}: {message}", row.number)));
+        }
         // The sum of all refunds ascends, so a lower one is late.
-        let refunded = report.refunded.filter(|sum| sum.currency().as_str() == payment.currency);
-        payment.refunded = refunded.map_or(0, Amount::minor).max(payment.refunded);
+        payment.refunded = report.refunded.map_or(0, Amount::minor).max(payment.refunded);
         let changed = known.as_ref() != Some(&payment);
         if changed {
             payment.updated_at = now;
@@ -215,7 +236,7 @@ fn describe(
     Ok(match (before, payment.outcome) {
         (None, PaymentOutcome::AmountMismatch) => {
             let due = amount(invoice.amount, &invoice.currency)?;
-            format!("amount-mismatch: invoice {number} is over {due}, the payment over {paid}")
+            format!("amount-mismatch: the payment is {paid}, invoice {number} is {due}")
         }
         (None, PaymentOutcome::InvoiceClosed) => {
             format!("invoice {number} was already {status}: another payment of {paid} is recorded")
@@ -233,16 +254,36 @@ mod tests {
 
     #[test]
     fn an_invoice_is_named_by_its_id_or_its_number() {
-        for text in ["42", "#42", "invoice 42", "Invoice #42", "INVOICE  42", "invoice#42", " 42 "] {
+        let prefixed = [
+            "#42",
+            "invoice 42",
+            "Invoice #42",
+            "INVOICE  42",
+            "invoice#42",
+            "invoice-42",
+            "Invoice_42",
+            " #42 ",
+        ];
+        for text in prefixed {
             assert_eq!(text.parse(), Ok(InvoiceRef::Number(42)), "{text}");
+            assert_eq!(InvoiceRef::from_prefixed(text), Some(InvoiceRef::Number(42)), "{text}");
+        }
+        for text in ["42", " 42 "] {
+            assert_eq!(text.parse(), Ok(InvoiceRef::Number(42)), "{text}");
+            assert_eq!(InvoiceRef::from_prefixed(text), None, "{text}");
         }
         let id = "0199c0de-3333-7c3d-8e1f-2a3b4c5d6e7f";
         assert_eq!(id.parse(), Ok(InvoiceRef::Id(id.parse().expect("an id"))));
+        assert_eq!(InvoiceRef::from_prefixed(id), None);
+        assert_eq!(InvoiceRef::from_prefixed("f199c0de-3333-7c3d-8e1f-2a3b4c5d6e7f"), None);
         for text in [
             "",
             "#",
             "invoice",
             "invoice42",
+            "invoice--42",
+            "invoice- 42",
+            "-42",
             "INV-42",
             "-1",
             "##42",

@@ -19,6 +19,13 @@ use crate::{
 /// The payments in the representation of an invoice at most.
 const MAX_LISTED: u64 = 100;
 
+/// Time between the events of one payment without a common id, in milliseconds: one hour. A later payment of the same
+/// amount is another one.
+const SAME_PAYMENT_WINDOW: i64 = 3_600_000;
+
+/// Prefixes of the ids of Stripe of which a payment has one: an invoice, and a checkout session.
+const SINGLE_IDS: [&str; 2] = ["in_", "cs_"];
+
 /// A payment of an invoice that a provider reported.
 #[derive(Debug, Clone, Object, Serialize)]
 #[oai(rename_all = "camelCase", example)]
@@ -87,12 +94,14 @@ pub async fn find_by_reference(tx: &Tx, report: &PaymentReport) -> Result<Option
     }
 }
 
-/// Finds the payment that a report without a common id is about: one of the two does not name the transaction, and
-/// everything else is equal. An invoice of Stripe, for example, no longer names its payment intent.
+/// Finds the payment that a report without a common id is about: one of the two does not name the transaction,
+/// everything else is equal, and the payment was recorded in the last hour. An invoice of Stripe, for example, no longer
+/// names its payment intent.
 pub async fn find_equal(
     tx: &Tx,
     invoice: Uuid,
     report: &PaymentReport,
+    now: i64,
 ) -> Result<Option<payment::Model>, DbErr> {
     let Some(amount) = report.amount else { return Ok(None) };
     let transaction = payment::Column::TransactionId;
@@ -101,11 +110,26 @@ pub async fn find_equal(
         .filter(payment::Column::Provider.eq(report.provider))
         .filter(payment::Column::Amount.eq(amount.minor()))
         .filter(payment::Column::Currency.eq(amount.currency().as_str()))
+        .filter(payment::Column::CreatedAt.gt(now - SAME_PAYMENT_WINDOW))
         .filter(match report.transaction {
             Some(_) => transaction.is_null(),
             None => transaction.is_not_null(),
         });
-    find.order_by_asc(payment::Column::Id).one(&**tx).await
+    let candidates = find.order_by_asc(payment::Column::Id).all(&**tx).await?;
+    let ids = candidates.iter().map(|candidate| candidate.id);
+    let references =
+        payment_reference::Entity::find().filter(payment_reference::Column::PaymentId.is_in(ids));
+    let references = references.all(&**tx).await?;
+    // The ids of a candidate differ from those of the report, so a second invoice or session is another payment.
+    let is_other = |candidate: &payment::Model| {
+        let mut known = references.iter().filter(|row| row.payment_id == candidate.id);
+        known.any(|row| {
+            SINGLE_IDS.iter().any(|prefix| {
+                row.reference.starts_with(prefix) && report.references.iter().any(|id| id.starts_with(prefix))
+            })
+        })
+    };
+    Ok(candidates.into_iter().find(|candidate| !is_other(candidate)))
 }
 
 /// Inserts or updates a payment, and adds its ids.

@@ -49,7 +49,7 @@ pub struct WebhookEvent {
     #[oai(flatten)]
     #[serde(flatten)]
     pub summary: WebhookEventSummary,
-    /// The received JSON body, as a string. Of a form, the value of its field.
+    /// The received JSON body, as a string. For a form, the value of the field `payload`.
     pub body: Text<1_048_576>,
     #[oai(skip)]
     #[serde(skip)]

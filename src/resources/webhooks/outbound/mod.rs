@@ -1,11 +1,11 @@
 //! Outgoing webhooks: endpoints and their deliveries. Delivery is at least once: a crash repeats an attempt.
 mod api;
+mod custom_headers;
 mod deliveries;
 mod delivery_metrics;
 mod dispatch;
 mod example;
 mod filter;
-mod own_headers;
 mod scopes;
 mod sealed_secrets;
 mod secret;

@@ -3,7 +3,7 @@ use entity::{redacted::Redacted, webhook_endpoint as endpoint};
 use sea_orm::{ActiveModelTrait, EntityTrait, IntoActiveModel, QueryOrder, QuerySelect, Set};
 use uuid::Uuid;
 
-use super::{own_headers, secret};
+use super::{custom_headers, secret};
 use crate::{
     domain::secret::Secret,
     http::problem::Result,
@@ -43,7 +43,7 @@ pub fn open(sealer: &Sealer, id: Uuid, sealed: &Redacted) -> Result<Option<Secre
     Ok(opened.filter(|text| secret::is_valid(text)).map(Secret::new))
 }
 
-/// Adds the state of the secrets and of the header fields of all endpoints.
+/// Adds the state of the secrets and of the custom headers of all endpoints.
 pub async fn inspect_webhook_secrets(db: &Db, sealer: &Sealer, state: &mut SealState) -> Result<()> {
     let rows = endpoint::Entity::find().all(db.read()).await?;
     let secrets = rows.iter().flat_map(|row| [Some(&row.secret), row.previous_secret.as_ref()]);
@@ -52,7 +52,7 @@ pub async fn inspect_webhook_secrets(db: &Db, sealer: &Sealer, state: &mut SealS
     Ok(())
 }
 
-/// Seals the secrets and the header fields of all endpoints with the current key. Returns the number of rows changed.
+/// Seals the secrets and the custom headers of all endpoints with the current key. Returns the number of rows changed.
 pub async fn reseal_webhook_secrets(tx: &Tx, sealer: &Sealer) -> Result<usize> {
     let mut changed = 0;
     let rows = endpoint::Entity::find().order_by_asc(endpoint::Column::Id).lock_exclusive();
@@ -61,7 +61,7 @@ pub async fn reseal_webhook_secrets(tx: &Tx, sealer: &Sealer) -> Result<usize> {
         let current = secrets::reseal(sealer, &context, &row.secret)?;
         let previous = row.previous_secret.as_ref().map(|sealed| secrets::reseal(sealer, &context, sealed));
         let previous = previous.transpose()?.flatten();
-        let headers_context = own_headers::context(row.id);
+        let headers_context = custom_headers::context(row.id);
         let headers =
             row.header_values.as_ref().map(|sealed| secrets::reseal(sealer, &headers_context, sealed));
         let headers = headers.transpose()?.flatten();

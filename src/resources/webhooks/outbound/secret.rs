@@ -12,8 +12,8 @@ use crate::{
 
 const PREFIX: &str = "whsec_";
 
-/// The bytes of a secret that an admin has chosen (Standard Webhooks, section "Signature scheme").
-const OWN_LENGTH: RangeInclusive<usize> = 24..=64;
+/// The bytes of the key of a custom secret (Standard Webhooks, section "Signature scheme").
+const CUSTOM_KEY_BYTES: RangeInclusive<usize> = 24..=64;
 
 /// Creates a secret of 256 random bits.
 pub fn generate() -> Result<Secret<String>> {
@@ -31,13 +31,13 @@ pub fn signatures(secrets: &[Secret<String>], id: &str, timestamp: i64, body: &s
     all.map(|all| all.join(" "))
 }
 
-/// Checks a secret that an admin has chosen.
+/// Checks a custom secret.
 ///
 /// # Errors
 ///
 /// `Invalid` if it is not `whsec_` and 24 to 64 bytes in base64.
-pub fn check_own(secret: &str) -> Result<Secret<String>> {
-    match key(secret).is_some_and(|key| OWN_LENGTH.contains(&key.len())) {
+pub fn check_custom(secret: &str) -> Result<Secret<String>> {
+    match key(secret).is_some_and(|key| CUSTOM_KEY_BYTES.contains(&key.len())) {
         true => Ok(Secret::new(secret.to_owned())),
         false => Err(Error::invalid_field(
             "#/secret",
@@ -77,14 +77,14 @@ mod tests {
         assert!(signatures(&[Secret::new("other".into())], id, 1, "").is_none());
         for (bytes, is_valid) in [(0, false), (23, false), (24, true), (25, true), (64, true), (65, false)] {
             let text = format!("{PREFIX}{}", STANDARD.encode(vec![7; bytes]));
-            assert_eq!(check_own(&text).is_ok(), is_valid, "{bytes}");
+            assert_eq!(check_custom(&text).is_ok(), is_valid, "{bytes}");
         }
         for text in [
             "C2FVsBQIhrscChlQIMV+b5sSYspob7oD",
             "whsec_C2FVsBQIhrscChlQIMV-b5sSYspob7oD",
             "whsec_BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBw",
         ] {
-            assert!(check_own(text).is_err(), "{text}");
+            assert!(check_custom(text).is_err(), "{text}");
         }
         assert_eq!(generate().map(|secret| secret.expose().len()).ok(), Some(50));
     }

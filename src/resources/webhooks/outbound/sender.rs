@@ -12,8 +12,9 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::{
+    custom_headers,
     deliveries::fail_pending,
-    own_headers, sealed_secrets,
+    sealed_secrets,
     secret::signatures,
     service::{WebhookEndpoints, load_for_update},
     types::{DeliveryState, DisabledReason, EndpointState, WebhookFormat},
@@ -24,7 +25,7 @@ use crate::{
     infra::{
         audit_log::{Changes, NewEntry},
         db::Tx,
-        http_client::{HttpResponse, OwnHeader, Timeouts},
+        http_client::{CustomHeader, HttpResponse, Timeouts},
         jitter::jitter,
         queue::{ClaimedJob, JobError, NewJob, Queue},
     },
@@ -137,8 +138,8 @@ impl WebhookEndpoints {
             return Ok(());
         };
         let secrets = self.open_secrets(&target)?;
-        let own = own_headers::open(&self.sealer, &target)?;
-        let outcome = Outcome::of(self.send(target, secrets, own, &row).await, self.clock.now());
+        let custom = custom_headers::open(&self.sealer, &target)?;
+        let outcome = Outcome::of(self.send(target, secrets, custom, &row).await, self.clock.now());
         let now = self.clock.now();
         let state = self.db.write(async move |tx: Tx| record_attempt(&tx, row, outcome, now).await).await?;
         if let Some(state) = state {
@@ -160,7 +161,7 @@ impl WebhookEndpoints {
         &self,
         target: endpoint::Model,
         secrets: Option<Vec<Secret<String>>>,
-        own: Option<Vec<OwnHeader>>,
+        custom: Option<Vec<CustomHeader>>,
         row: &delivery::Model,
     ) -> Result<HttpResponse, String> {
         let now = self.clock.now();
@@ -171,8 +172,8 @@ impl WebhookEndpoints {
             tracing::error!(endpoint = %target.id, delivery = %row.id, reason, "cannot sign a webhook delivery");
             return Err(reason.to_owned());
         };
-        let Some(own) = own else {
-            let reason = "the stored header fields of the endpoint are invalid: set `headers` again";
+        let Some(custom) = custom else {
+            let reason = "the stored custom headers of the endpoint are invalid: set `headers` again";
             return Err(reason.to_owned());
         };
         let mut headers = vec![
@@ -185,7 +186,7 @@ impl WebhookEndpoints {
             headers.extend(cloud_event_headers(row, &self.source));
         }
         let headers: Vec<_> = headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
-        let sent = self.outgoing.post(&target.url, &headers, &own, row.payload.clone().into()).await;
+        let sent = self.outgoing.post(&target.url, &headers, &custom, row.payload.clone().into()).await;
         sent.map_err(|error| error.to_string())
     }
 }

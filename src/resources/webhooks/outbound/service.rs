@@ -10,11 +10,10 @@ use sea_orm::{
 use uuid::Uuid;
 
 use super::{
-    deliveries,
+    custom_headers, deliveries,
     delivery_metrics::DeliveryMetrics,
     dispatch::lock_position,
     filter::{parse, serialize},
-    own_headers,
     scopes::{check_filters, check_new_url},
     sealed_secrets, secret, sender,
     types::{
@@ -104,14 +103,14 @@ impl WebhookEndpoints {
     ) -> Result<IssuedWebhookEndpoint> {
         self.check_url(&new.url)?;
         check_filters(admin, &serialize(&new.events))?;
-        own_headers::check(&new.headers)?;
+        custom_headers::check(&new.headers)?;
         let secret = match &new.secret {
-            Some(own) => secret::check_own(own)?,
+            Some(custom) => secret::check_custom(custom)?,
             None => secret::generate()?,
         };
         let (now, id) = (self.clock.now(), Uuid::now_v7());
         let sealed = sealed_secrets::seal(&self.sealer, id, &secret)?;
-        let headers = own_headers::seal(&self.sealer, id, &new.headers)?;
+        let headers = custom_headers::seal(&self.sealer, id, &new.headers)?;
         let row = self
             .db
             .write(async move |tx: Tx| {
@@ -162,9 +161,10 @@ impl WebhookEndpoints {
         if let Some(url) = &patch.url {
             self.check_url(url)?;
         }
-        own_headers::check(patch.headers.as_deref().unwrap_or_default())?;
-        let own_secret = patch.secret.as_ref().map(|own| secret::check_own(own)).transpose()?;
-        let headers = patch.headers.as_deref().map(|headers| own_headers::seal(&self.sealer, id.0, headers));
+        custom_headers::check(patch.headers.as_deref().unwrap_or_default())?;
+        let custom_secret = patch.secret.as_deref().map(secret::check_custom).transpose()?;
+        let headers =
+            patch.headers.as_deref().map(|headers| custom_headers::seal(&self.sealer, id.0, headers));
         let headers = headers.transpose()?;
         let (admin, now, sealer) = (admin.clone(), self.clock.now(), self.sealer.clone());
         let updated = self.db.write(async move |tx: Tx| {
@@ -181,8 +181,8 @@ impl WebhookEndpoints {
             } else if row.header_values.is_some() && !is_same_origin(&row.url, &current.url) {
                 return Err(Error::invalid_field("#/headers", ErrorCode::Required, HEADERS_OF_ORIGIN));
             }
-            if let Some(own) = &own_secret {
-                replace_secret(&sealer, &mut row, own, now)?;
+            if let Some(custom) = &custom_secret {
+                replace_secret(&sealer, &mut row, custom, now)?;
             }
             if row == current {
                 return Ok(current);
@@ -322,7 +322,7 @@ fn issued(row: endpoint::Model, secret: Secret<String>, now: i64) -> IssuedWebho
 
 fn to_wire(row: endpoint::Model, now: i64) -> WebhookEndpoint {
     let events = parse(&row.events).iter().filter_map(|name| name.parse().ok()).collect();
-    let header_names = own_headers::names(&row).into_iter().map(Into::into).collect();
+    let header_names = custom_headers::names(&row).into_iter().map(Into::into).collect();
     WebhookEndpoint {
         id: row.id.into(),
         url: row.url.into(),

@@ -48,7 +48,7 @@ text_type! {
         example: "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD",
     }
 
-    /// The name of a header field of an endpoint, in lower case.
+    /// The name of a custom header of an endpoint, in lower case.
     pub struct EndpointHeaderName {
         length: 1..=64,
         pattern: pattern::TOKEN,
@@ -56,16 +56,16 @@ text_type! {
         example: "x-api-key",
     }
 
-    /// The value of a header field of an endpoint.
+    /// The value of a custom header of an endpoint.
     pub struct EndpointHeaderValue {
         length: 1..=1000,
-        pattern: pattern::ENTITY_TAGS,
+        pattern: pattern::HEADER_VALUE,
         debug: "[redacted]",
         example: "an-api-key-of-the-receiver",
     }
 }
 
-/// A header field that is added to the deliveries of an endpoint.
+/// A custom header that is added to the deliveries of an endpoint.
 #[derive(Debug, Clone, Object)]
 #[oai(rename_all = "camelCase", example)]
 pub struct EndpointHeader {
@@ -93,7 +93,7 @@ pub struct WebhookEndpoint {
     pub events: Vec<EventFilter>,
     /// The format of the deliveries.
     pub format: WebhookFormat,
-    /// The names of the header fields that are added to the deliveries. The values are never returned.
+    /// The names of the custom headers that are added to the deliveries. The values are never returned.
     #[oai(validator(max_items = "8"))]
     pub header_names: Vec<EndpointHeaderName>,
     /// Whether the endpoint receives deliveries.
@@ -176,7 +176,7 @@ pub struct WebhookEndpointInput {
     pub format: WebhookFormat,
     /// The secret that signs the deliveries: `whsec_` and 24 to 64 bytes in base64. Default: a random secret.
     pub secret: Option<WebhookSecret>,
-    /// Header fields that are added to the deliveries, such as `Authorization`.
+    /// Custom headers that are added to the deliveries, such as `Authorization`.
     #[oai(default, validator(max_items = "8"))]
     pub headers: Vec<EndpointHeader>,
 }
@@ -196,8 +196,8 @@ pub struct WebhookEndpointPatch {
     pub format: Option<WebhookFormat>,
     /// The new secret. For 24 hours, deliveries are also signed with the previous one.
     pub secret: Option<WebhookSecret>,
-    /// The header fields that replace all previous ones. Required with a `url` of another origin if the endpoint has
-    /// header fields, because their values are credentials of the previous receiver.
+    /// The custom headers that replace all previous ones. Required with a `url` of another origin if the endpoint has
+    /// custom headers, because their values are credentials of the previous receiver.
     #[oai(validator(max_items = "8"))]
     pub headers: Option<Vec<EndpointHeader>>,
     /// Whether the endpoint receives deliveries. Disabling it fails all pending deliveries.

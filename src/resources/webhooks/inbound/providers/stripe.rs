@@ -1,10 +1,12 @@
 //! Stripe signatures: `Stripe-Signature: t=SECONDS,v1=HEX,…`, HMAC-SHA256 over the time, a full stop and the
 //! body.
+mod api;
 mod payments;
 
 use macros::operations;
 
-pub use payments::object_action;
+pub use api::StripeApi;
+pub use payments::object_report;
 
 use crate::{
     config::WebhooksConfig,

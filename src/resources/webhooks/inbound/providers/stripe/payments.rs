@@ -54,7 +54,10 @@ pub fn action(kind: &str, body: &str) -> Action {
     }
     let Ok(event) = serde_json::from_str::<Value>(body) else { return Action::Ignore(NO_OBJECT) };
     match event.pointer("/data/object") {
-        Some(object) => object_action(kind, object),
+        Some(object) => match object_report(kind, object) {
+            Ok(report) => Action::RecordPayment(report),
+            Err(reason) => Action::Ignore(reason),
+        },
         None if event["object"] == "v2.core.event" => fetch_action(kind, &event),
         None => Action::Ignore(NO_OBJECT),
     }
@@ -77,28 +80,24 @@ fn fetch_action(kind: &str, event: &Value) -> Action {
     })
 }
 
-/// Returns the action for an event about this object. Parses the object and has no side effects.
-pub fn object_action(kind: &str, object: &Value) -> Action {
+/// Returns the payment or the refund that an event about this object reports, or the reason why there is none.
+pub fn object_report(kind: &str, object: &Value) -> Result<PaymentReport, &'static str> {
     // Objects in tests and in early API versions have no type.
     let has_type = |name: &str| object["object"].as_str().is_none_or(|own| own == name);
     let Some(name) = object_type(kind).filter(|name| object.is_object() && has_type(name)) else {
-        return Action::Ignore(NO_OBJECT);
+        return Err(NO_OBJECT);
     };
-    let reported = match name {
+    let report = match name {
         "invoice" => invoice(object),
         "checkout.session" => session(object),
         "payment_intent" => payment_intent(object),
         _ => charge(object, kind == "charge.refunded"),
-    };
-    let invoice = invoice_reference(object);
-    match (reported, invoice) {
-        (Err(reason), _) => Action::Ignore(reason),
+    }?;
+    match invoice_reference(object) {
+        Ok(invoice) => Ok(PaymentReport { invoice: Some(invoice), ..report }),
         // The invoice of a refund is also known from its payment.
-        (Ok(report), Err(_)) if report.refunded.is_some() => Action::RecordPayment(report),
-        (Ok(_), Err(reason)) => Action::Ignore(reason),
-        (Ok(report), Ok(invoice)) => {
-            Action::RecordPayment(PaymentReport { invoice: Some(invoice), ..report })
-        }
+        Err(_) if report.refunded.is_some() => Ok(report),
+        Err(reason) => Err(reason),
     }
 }
 
@@ -117,8 +116,8 @@ fn invoice(object: &Value) -> Reported {
 }
 
 fn session(object: &Value) -> Reported {
-    if object["payment_status"].as_str().is_some_and(|status| status == "unpaid") {
-        return Err("the checkout session is not paid yet");
+    if object["payment_status"] != "paid" {
+        return Err("the checkout session has no completed payment");
     }
     let transactions = id(&object["payment_intent"]).into_iter().collect();
     report(object, "amount_total", transactions, [&object["invoice"], &object["id"]])
@@ -161,6 +160,9 @@ fn report<const N: usize>(
     others: [&Value; N],
 ) -> Reported {
     let amount = amount(object, amount_field).ok_or("the object has no valid amount and currency")?;
+    if amount.minor() == 0 {
+        return Err("the amount of the payment is 0");
+    }
     let transaction = transactions.first().cloned();
     let mut references: Vec<String> = Vec::new();
     for reference in transactions.into_iter().chain(others.into_iter().filter_map(id)) {
@@ -217,7 +219,8 @@ fn invoice_reference(object: &Value) -> Result<InvoiceRef, &'static str> {
             false => Err("the line items name several invoices"),
         };
     }
-    let reference = object["client_reference_id"].as_str().and_then(|text| text.parse().ok());
+    // Payers can set this field in the URL of a payment link, and shops also store customers and carts in it.
+    let reference = object["client_reference_id"].as_str().and_then(InvoiceRef::from_prefixed);
     reference.ok_or(NO_INVOICE)
 }
 
@@ -237,10 +240,7 @@ mod tests {
     use super::*;
 
     fn reported(kind: &str, object: Value) -> PaymentReport {
-        match object_action(kind, &object) {
-            Action::RecordPayment(report) => report,
-            other => panic!("{kind} {object}: {other:?}"),
-        }
+        object_report(kind, &object).unwrap_or_else(|reason| panic!("{kind} {object}: {reason}"))
     }
 
     fn minor(amount: Option<Amount>) -> Option<(i64, String)> {
@@ -254,31 +254,39 @@ mod tests {
         for (kind, object) in [
             (
                 "checkout.session.completed",
-                json!({ "object": "checkout.session", "id": "cs_1", "payment_intent": "pi_1", "payment_status": "paid", "amount_total": 15795 }),
+                json!({ "object": "checkout.session", "id": "cs_1", "payment_intent": "pi_1",
+                    "payment_status": "paid", "amount_total": 15795 }),
             ),
             (
                 "checkout.session.async_payment_succeeded",
-                json!({ "id": "cs_1", "payment_intent": { "id": "pi_1" }, "payment_status": "paid", "amount_total": 15795 }),
+                json!({ "id": "cs_1", "payment_intent": { "id": "pi_1" }, "payment_status": "paid",
+                    "amount_total": 15795 }),
             ),
             (
                 "payment_intent.succeeded",
-                json!({ "object": "payment_intent", "id": "pi_1", "latest_charge": "ch_1", "status": "succeeded", "amount": 20000, "amount_received": 15795 }),
+                json!({ "object": "payment_intent", "id": "pi_1", "latest_charge": "ch_1", "status": "succeeded",
+                    "amount": 20000, "amount_received": 15795 }),
             ),
             (
                 "charge.succeeded",
-                json!({ "object": "charge", "id": "ch_1", "payment_intent": "pi_1", "status": "succeeded", "captured": true, "amount": 15795 }),
+                json!({ "object": "charge", "id": "ch_1", "payment_intent": "pi_1", "status": "succeeded",
+                    "captured": true, "amount": 15795 }),
             ),
             (
                 "charge.captured",
-                json!({ "id": "ch_1", "payment_intent": "pi_1", "captured": true, "amount": 20000, "amount_captured": 15795 }),
+                json!({ "id": "ch_1", "payment_intent": "pi_1", "captured": true, "amount": 20000,
+                    "amount_captured": 15795 }),
             ),
             (
                 "invoice.paid",
-                json!({ "object": "invoice", "id": "in_1", "payment_intent": "pi_1", "charge": "ch_1", "status": "paid", "amount_paid": 15795 }),
+                json!({ "object": "invoice", "id": "in_1", "payment_intent": "pi_1", "charge": "ch_1",
+                    "status": "paid", "amount_paid": 15795 }),
             ),
             (
                 "invoice.payment_succeeded",
-                json!({ "id": "in_1", "payments": { "data": [{ "payment": { "type": "payment_intent", "payment_intent": "pi_1" } }] }, "amount_paid": 15795 }),
+                json!({ "id": "in_1", "amount_paid": 15795, "payments": {
+                    "data": [{ "payment": { "type": "payment_intent", "payment_intent": "pi_1" } }]
+                } }),
             ),
             (
                 "charge.refunded",
@@ -320,9 +328,9 @@ mod tests {
             ("parent", json!({ "parent": { "subscription_details": named("42") } })),
             ("lines", json!({ "lines": { "data": [{ "metadata": {} }, named("42"), named("#42")] } })),
             ("line items", json!({ "line_items": { "data": [named("42")] } })),
-            ("client reference", json!({ "client_reference_id": "42" })),
-            ("precedence", json!({ "metadata": { "invoice": "42" }, "client_reference_id": "43" })),
-            ("an empty field", json!({ "metadata": { "invoice": "" }, "client_reference_id": "42" })),
+            ("client reference", json!({ "client_reference_id": "invoice-42" })),
+            ("precedence", json!({ "metadata": { "invoice": "42" }, "client_reference_id": "#43" })),
+            ("an empty field", json!({ "metadata": { "invoice": "" }, "client_reference_id": "#42" })),
         ] {
             assert_eq!(invoice_reference(&object), Ok(InvoiceRef::Number(42)), "{place}");
         }
@@ -333,6 +341,8 @@ mod tests {
             ("a negative number", named("-1")),
             ("several invoices", json!({ "lines": { "data": [named("42"), named("43")] } })),
             ("another reference", json!({ "client_reference_id": "cart-42" })),
+            ("the number of a customer", json!({ "client_reference_id": "42" })),
+            ("the id of a cart", json!({ "client_reference_id": "0199c0de-3333-7c3d-8e1f-2a3b4c5d6e7f" })),
             ("a list", json!([])),
         ] {
             assert!(invoice_reference(&object).is_err(), "{place}");
@@ -342,9 +352,12 @@ mod tests {
     #[test]
     fn objects_without_a_completed_payment_are_ignored() {
         let complete = json!({ "id": "x_1", "amount": 1, "amount_paid": 1, "amount_total": 1, "amount_received": 1,
-            "amount_refunded": 1, "currency": "usd", "metadata": { "invoice": "42" } });
+            "amount_refunded": 1, "currency": "usd", "payment_status": "paid", "metadata": { "invoice": "42" } });
         for (kind, field, value) in [
             ("checkout.session.completed", "payment_status", json!("unpaid")),
+            ("checkout.session.completed", "payment_status", json!("no_payment_required")),
+            ("checkout.session.completed", "payment_status", json!(null)),
+            ("checkout.session.completed", "amount_total", json!(0)),
             ("payment_intent.succeeded", "status", json!("processing")),
             ("charge.succeeded", "captured", json!(false)),
             ("charge.succeeded", "status", json!("failed")),
@@ -353,6 +366,7 @@ mod tests {
             ("invoice.paid", "currency", json!(null)),
             ("invoice.paid", "currency", json!("euro")),
             ("invoice.paid", "amount_paid", json!(null)),
+            ("invoice.paid", "amount_paid", json!(0)),
             ("invoice.paid", "amount_paid", json!(-1)),
             ("invoice.paid", "amount_paid", json!(1.5)),
             ("invoice.paid", "id", json!(null)),
@@ -361,10 +375,10 @@ mod tests {
             ("charge.refunded", "amount_refunded", json!(0)),
             ("charge.refunded", "amount_refunded", json!(null)),
         ] {
-            assert!(matches!(object_action(kind, &complete), Action::RecordPayment(_)), "{kind}");
+            assert!(object_report(kind, &complete).is_ok(), "{kind}");
             let mut object = complete.clone();
             object[field] = value;
-            assert!(matches!(object_action(kind, &object), Action::Ignore(_)), "{kind} {object}");
+            assert!(object_report(kind, &object).is_err(), "{kind} {object}");
         }
         // The invoice of a refund is known from its payment.
         let mut object = complete;

@@ -1,4 +1,4 @@
-//! The header fields that an endpoint adds to its deliveries. The values are stored sealed, because they can be
+//! The custom headers that an endpoint adds to its deliveries. The values are stored sealed, because they can be
 //! credentials, and are never returned.
 use entity::{redacted::Redacted, webhook_endpoint as endpoint};
 use uuid::Uuid;
@@ -8,7 +8,7 @@ use crate::{
     domain::secret::Secret,
     http::problem::{Error, Result},
     infra::{
-        http_client::OwnHeader,
+        http_client::CustomHeader,
         sealing::{SealError, Sealer},
     },
     resources::shared::secrets,
@@ -36,7 +36,7 @@ const RESERVED: &[&str] = &[
 ];
 const RESERVED_PREFIXES: &[&str] = &["ce-", "content-", "proxy-", "webhook-"];
 
-/// The names and the sealed values of header fields, as they are stored.
+/// The names and the sealed values of custom headers, as they are stored.
 #[derive(Debug, PartialEq, Eq)]
 pub struct StoredHeaders {
     pub names: String,
@@ -59,7 +59,7 @@ pub fn check(headers: &[EndpointHeader]) -> Result<()> {
             (true, _) => {
                 (ErrorCode::Invalid, "must not be a name that the sender sets or that frames the request")
             }
-            (_, true) => (ErrorCode::NotUnique, "must not be the name of another header field of this list"),
+            (_, true) => (ErrorCode::NotUnique, "must not be the name of another header of this list"),
             _ => continue,
         };
         let location = Location::Pointer(format!("#/headers/{index}/name"));
@@ -71,7 +71,7 @@ pub fn check(headers: &[EndpointHeader]) -> Result<()> {
 /// Seals the values for the row of an endpoint.
 pub fn seal(sealer: &Sealer, id: Uuid, headers: &[EndpointHeader]) -> Result<StoredHeaders> {
     let json = |list: Vec<&str>| {
-        serde_json::to_string(&list).map_err(|error| Error::Internal(format!("the header fields: {error}")))
+        serde_json::to_string(&list).map_err(|error| Error::Internal(format!("the custom headers: {error}")))
     };
     let names = json(headers.iter().map(|header| header.name.as_str()).collect())?;
     let values = match headers.is_empty() {
@@ -84,17 +84,17 @@ pub fn seal(sealer: &Sealer, id: Uuid, headers: &[EndpointHeader]) -> Result<Sto
     Ok(StoredHeaders { names, values })
 }
 
-/// Returns the names of the header fields of an endpoint.
+/// Returns the names of the custom headers of an endpoint.
 pub fn names(row: &endpoint::Model) -> Vec<String> {
     serde_json::from_str(&row.header_names).unwrap_or_default()
 }
 
-/// Opens the header fields of an endpoint. Returns `None` if the stored values are invalid.
+/// Opens the custom headers of an endpoint. Returns `None` if the stored values are invalid.
 ///
 /// # Errors
 ///
 /// 500 if this instance lacks the key. The values themselves are valid, so they must not be reported as invalid.
-pub fn open(sealer: &Sealer, row: &endpoint::Model) -> Result<Option<Vec<OwnHeader>>> {
+pub fn open(sealer: &Sealer, row: &endpoint::Model) -> Result<Option<Vec<CustomHeader>>> {
     let names = names(row);
     let Some(sealed) = &row.header_values else { return Ok(names.is_empty().then(Vec::new)) };
     let context = context(row.id);
@@ -102,7 +102,7 @@ pub fn open(sealer: &Sealer, row: &endpoint::Model) -> Result<Option<Vec<OwnHead
         Ok(opened) => opened,
         Err(error @ SealError::UnknownKey { .. }) => return Err(secrets::seal_error(&context)(error)),
         Err(error) => {
-            tracing::error!(endpoint = %row.id, %error, "cannot open the header fields of a webhook endpoint");
+            tracing::error!(endpoint = %row.id, %error, "cannot open the custom headers of a webhook endpoint");
             return Ok(None);
         }
     };

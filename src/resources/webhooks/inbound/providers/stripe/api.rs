@@ -3,7 +3,6 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::action::StripeObject;
 use crate::{
     config::WebhooksConfig,
     domain::secret::Secret,
@@ -11,6 +10,7 @@ use crate::{
         http_client::{HttpClient, Timeouts},
         queue::JobError,
     },
+    resources::webhooks::inbound::action::StripeObject,
 };
 
 /// Limits of a request. An object has some kilobytes.
