@@ -233,7 +233,7 @@ impl Dispatcher {
             Some(credential) => Some((self.authenticator.verify)(credential).await?),
             None => None,
         };
-        match verified.as_deref() == Some(caller) {
+        match verified.as_ref() == Some(caller) {
             true => Ok(()),
             false => {
                 let reason = "the account, its role or the credential changed while the body was received";
