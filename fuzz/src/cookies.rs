@@ -1,7 +1,7 @@
 //! The session cookie.
 use tenon::{
     domain::secret::{Secret, is_token},
-    http::session_cookie::{COOKIE_NAME, parse, set_cookie},
+    http::session_cookie::{COOKIE_NAME, CookieSite, parse, set_cookie},
 };
 
 /// One well-formed session cookie is accepted, beside any other cookies. A second one, and a malformed one, is an error.
@@ -20,7 +20,7 @@ pub fn cookies(data: &[u8]) {
     }
     if let Ok(Some(token)) = session {
         assert!(token.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte)), "{token}");
-        let set = set_cookie(&Secret::new(token.clone()), 60);
+        let set = set_cookie(&Secret::new(token.clone()), 60, CookieSite::Cross);
         let pair = set.expose().split(';').next().unwrap_or_default();
         assert!(
             parse([pair]).is_ok_and(|again| again.is_some_and(|again| *again.expose() == token)),

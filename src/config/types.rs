@@ -1,7 +1,7 @@
 //! The types of settings that have rules of their own.
 use std::{fs, path::PathBuf, time::Duration};
 
-use poem::http::{HeaderMap, HeaderName, HeaderValue, Uri, uri::Authority};
+use poem::http::{HeaderMap, HeaderName, HeaderValue, Uri};
 use rust_decimal::Decimal;
 use rustls::pki_types::{CertificateDer, pem::PemObject};
 use toml::{Table, Value};
@@ -13,6 +13,7 @@ use crate::{
     domain::{
         locale::{Locale, Locales},
         money::{Currency, is_plausible_rate},
+        origin::AllowedOrigin,
         secret::Secret,
     },
     infra::{
@@ -99,7 +100,7 @@ pub struct RatesUrl {
 
 /// An origin that browsers send, such as `https://www.acme.test`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Origin(pub String);
+pub struct Origin(pub AllowedOrigin);
 
 /// A host in lower case, with its port if it is not the default one.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -240,11 +241,11 @@ rules! {
         let target = RequestUrl::parse(&url).map_err(|error| format!("must be a valid URL: {error}"))?;
         Ok(RatesUrl { https: target.https, url: Secret::new(url) })
     };
-    Origin: String => |origin| match is_origin(&origin) {
-        true => Ok(Origin(origin)),
-        false => Err(format!(
+    Origin: String => |origin| match AllowedOrigin::parse(&origin) {
+        Some(allowed) => Ok(Origin(allowed)),
+        None => Err(format!(
             "must be origins such as https://www.acme.test, in lower case, without path, trailing slash and default \
-             port, got {origin}"
+             port, or with the first label * before at least two others, such as https://*.preview.acme.test, got {origin}"
         )),
     };
     Host: String => |host| {
@@ -358,16 +359,6 @@ fn media_sizes(sizes: Vec<i64>) -> Result<MediaSizes, String> {
         _ => Err(format!("must be sizes from 1 to 4096 pixels, got {size}")),
     };
     sizes.into_iter().map(size).collect::<Result<_, _>>().map(MediaSizes)
-}
-
-/// Returns whether the text is an origin in the form that browsers send. Other forms would never match.
-fn is_origin(text: &str) -> bool {
-    let parts = [("https://", ":443"), ("http://", ":80")];
-    let parts = parts.into_iter().find_map(|(scheme, port)| Some((text.strip_prefix(scheme)?, port)));
-    parts.is_some_and(|(host, default_port)| {
-        let allowed = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b"-.:[]".contains(&b);
-        host.bytes().all(allowed) && host.parse::<Authority>().is_ok() && !host.ends_with(default_port)
-    })
 }
 
 fn is_object_name(name: &str) -> bool {

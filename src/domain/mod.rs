@@ -9,6 +9,7 @@ pub mod locale;
 pub mod money;
 pub mod names;
 pub mod network;
+pub mod origin;
 pub mod pattern;
 pub mod principal;
 pub mod result_ext;

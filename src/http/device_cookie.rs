@@ -4,7 +4,7 @@ use poem_openapi::{ApiExtractor, ApiExtractorType, ExtractParamOptions};
 
 use super::{
     operation::{Argument, DeclareArgument, Operation},
-    session_cookie,
+    session_cookie::{self, CookieSite},
 };
 use crate::domain::secret::Secret;
 
@@ -14,8 +14,8 @@ pub const COOKIE_NAME: &str = "__Host-device";
 pub const MAX_AGE: u32 = 365 * 24 * 3600;
 
 /// Returns the `Set-Cookie` header of a device.
-pub fn set_cookie(value: &Secret<String>) -> Secret<String> {
-    Secret::new(session_cookie::header(COOKIE_NAME, value.expose(), MAX_AGE))
+pub fn set_cookie(value: &Secret<String>, site: CookieSite) -> Secret<String> {
+    Secret::new(session_cookie::header(COOKIE_NAME, value.expose(), MAX_AGE, site))
 }
 
 /// Extracts the value of the device cookie, not yet verified; `None` if there is none or more than one.

@@ -22,6 +22,7 @@ use super::{
         RequestBody as DeclaredBody,
     },
     problem::{Error, Problem},
+    session_cookie::CookieSite,
 };
 use crate::infra::geoip::Country;
 
@@ -43,6 +44,7 @@ pub struct ValidatedRequest {
     pub last_event_id: Option<LastEvent>,
     pub idempotency: Option<IdempotentRequest>,
     pub client: Client,
+    pub cookie_site: CookieSite,
     /// The path and query as sent, for links.
     pub target: String,
 }

@@ -1,18 +1,22 @@
 //! The session cookie: parsing, setting and clearing it, and the CSRF check of requests that carry it.
 use poem::{
-    IntoResponse, Response,
+    IntoResponse, Request, RequestBody, Response,
     http::{HeaderValue, header},
 };
 use poem_openapi::{
-    ApiResponse,
+    ApiExtractor, ApiExtractorType, ApiResponse, ExtractParamOptions,
     registry::{MetaResponses, Registry},
 };
 
 use super::{
-    operation::{DeclareResponse, Operation},
+    extract::ValidatedRequest,
+    operation::{Argument, DeclareArgument, DeclareResponse, Operation},
     response::UNUSED_META,
 };
-use crate::domain::secret::{Secret, is_token};
+use crate::domain::{
+    origin::AllowedOrigin,
+    secret::{Secret, is_token},
+};
 
 /// With the `__Host-` prefix, browsers reject the cookie from other hosts, without TLS and with a `Path` or
 /// `Domain`.
@@ -49,17 +53,60 @@ pub(super) fn values<'a>(
 }
 
 /// Returns the `Set-Cookie` header of a new session.
-pub fn set_cookie(token: &Secret<String>, max_age_seconds: u32) -> Secret<String> {
-    Secret::new(header(COOKIE_NAME, token.expose(), max_age_seconds))
+pub fn set_cookie(token: &Secret<String>, max_age_seconds: u32, site: CookieSite) -> Secret<String> {
+    Secret::new(header(COOKIE_NAME, token.expose(), max_age_seconds, site))
 }
 
 /// Returns the `Set-Cookie` header that deletes the cookie.
-pub fn clear_cookie() -> String {
-    header(COOKIE_NAME, "", 0)
+pub fn clear_cookie(site: CookieSite) -> String {
+    header(COOKIE_NAME, "", 0, site)
 }
 
-pub(super) fn header(name: &str, value: &str, max_age_seconds: u32) -> String {
-    format!("{name}={value}; Path=/; Secure; HttpOnly; SameSite=Lax; Max-Age={max_age_seconds}")
+pub(super) fn header(name: &str, value: &str, max_age_seconds: u32, site: CookieSite) -> String {
+    let attributes = match site {
+        CookieSite::Same => "SameSite=Lax",
+        CookieSite::Cross => "SameSite=None; Partitioned",
+    };
+    format!("{name}={value}; Path=/; Secure; HttpOnly; {attributes}; Max-Age={max_age_seconds}")
+}
+
+/// The site of the page that sends a request. Browsers store a cookie for pages of another site only with `SameSite=None`,
+/// and several only with `Partitioned` (CHIPS): the cookie is then separate for each site.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum CookieSite {
+    #[default]
+    Same,
+    /// Another site, whose origin is allowed.
+    Cross,
+}
+
+impl CookieSite {
+    pub fn new(sec_fetch_site: Option<&str>, origin: Option<&str>, allowed: &[AllowedOrigin]) -> Self {
+        let is_allowed = origin.is_some_and(|origin| allowed.iter().any(|allowed| allowed.matches(origin)));
+        match sec_fetch_site == Some("cross-site") && is_allowed {
+            true => CookieSite::Cross,
+            false => CookieSite::Same,
+        }
+    }
+}
+
+/// The OpenAPI document declares the resulting header `Set-Cookie`.
+impl DeclareArgument for CookieSite {
+    fn declare(_: &mut Operation, _: Argument) {}
+}
+
+impl<'a> ApiExtractor<'a> for CookieSite {
+    const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::PoemExtractor];
+    type ParamType = ();
+    type ParamRawType = ();
+
+    async fn from_request(
+        request: &'a Request,
+        _: &mut RequestBody,
+        _: ExtractParamOptions<()>,
+    ) -> poem::Result<Self> {
+        Ok(ValidatedRequest::from_request(request)?.cookie_site)
+    }
 }
 
 /// Returns whether a request that is authenticated by its cookie alone passes the CSRF check.
@@ -72,13 +119,13 @@ pub fn passes_csrf_check(
     sec_fetch_site: Option<&str>,
     origin: Option<&str>,
     host: Option<&str>,
-    allowed_origins: &[String],
+    allowed_origins: &[AllowedOrigin],
 ) -> bool {
     if matches!(method, "GET" | "HEAD" | "OPTIONS") {
         return true;
     }
-    let is_allowed = origin
-        .is_some_and(|origin| origin != "null" && allowed_origins.iter().any(|allowed| allowed == origin));
+    let is_allowed =
+        origin.is_some_and(|origin| allowed_origins.iter().any(|allowed| allowed.matches(origin)));
     match sec_fetch_site {
         Some(site) => matches!(site, "same-origin" | "none") || is_allowed,
         None => is_allowed || origin.zip(host).is_some_and(|(origin, host)| is_same_origin(origin, host)),
@@ -192,15 +239,35 @@ mod tests {
     #[test]
     fn round_trips_the_token() {
         let token = random_token();
-        let set_cookie = set_cookie(&token, 604_800);
+        let set_cookie = set_cookie(&token, 604_800, CookieSite::Same);
         let (pair, attributes) = set_cookie.expose().split_once("; ").unwrap();
         assert_eq!(parse([pair]), Ok(Some(token)));
         assert_eq!(attributes, "Path=/; Secure; HttpOnly; SameSite=Lax; Max-Age=604800");
-        assert_eq!(clear_cookie(), "__Host-session=; Path=/; Secure; HttpOnly; SameSite=Lax; Max-Age=0");
+        assert_eq!(
+            clear_cookie(CookieSite::Cross),
+            "__Host-session=; Path=/; Secure; HttpOnly; SameSite=None; Partitioned; Max-Age=0"
+        );
     }
 
-    fn allowed() -> Vec<String> {
-        vec!["https://admin.example.org".into(), "null".into()]
+    #[test]
+    fn the_cookie_of_an_allowed_origin_of_another_site_is_partitioned() {
+        let listed = Some("https://admin.example.org");
+        for (site, origin, expected) in [
+            (Some("cross-site"), listed, CookieSite::Cross),
+            (Some("cross-site"), Some("https://a.preview.example.org"), CookieSite::Cross),
+            (Some("cross-site"), Some("https://evil.example"), CookieSite::Same),
+            (Some("cross-site"), None, CookieSite::Same),
+            (Some("same-site"), listed, CookieSite::Same),
+            (Some("same-origin"), listed, CookieSite::Same),
+            (None, listed, CookieSite::Same),
+        ] {
+            assert_eq!(CookieSite::new(site, origin, &allowed()), expected, "{site:?} {origin:?}");
+        }
+    }
+
+    fn allowed() -> Vec<AllowedOrigin> {
+        let origins = ["https://admin.example.org", "https://*.preview.example.org"];
+        origins.map(|origin| AllowedOrigin::parse(origin).expect("an origin")).to_vec()
     }
 
     #[test]

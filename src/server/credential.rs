@@ -7,7 +7,7 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use crate::{
-    domain::audit::AuthFailure,
+    domain::{audit::AuthFailure, origin::AllowedOrigin},
     http::{
         auth::Principal,
         problem::{Error, Problem},
@@ -77,7 +77,7 @@ pub fn check_authorization(headers: &HeaderMap) -> Result<(), Error> {
 pub fn extract_credential(
     method: &Method,
     headers: &HeaderMap,
-    origins: &[String],
+    origins: &[AllowedOrigin],
 ) -> Result<Option<Credential>, Error> {
     check_authorization(headers)?;
     if let Some(value) = headers.get(header::AUTHORIZATION) {

@@ -18,7 +18,7 @@ use futures_util::{FutureExt, TryStreamExt};
 use parking_lot::Mutex;
 use poem::{
     Body, Endpoint, Request, Response,
-    http::{HeaderName, HeaderValue, Method, StatusCode, header},
+    http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header},
 };
 use uuid::Uuid;
 
@@ -51,7 +51,7 @@ use crate::{
         problem::{Error, Problem},
         problem_code::ProblemCode,
         router::{Match, Router},
-        session_cookie,
+        session_cookie::{self, CookieSite},
     },
     infra::{
         audit_log::Origin,
@@ -186,8 +186,10 @@ impl Dispatcher {
             let account = principal.as_ref().map(Account::from);
             info.cacheable = Some(self.cache.cacheable(found.index, collections, account));
         }
+        let cookie_site = self.cookie_site(request.headers());
+        let path = found.values;
         let checked =
-            ValidatedRequest { principal, client, path: found.values, ..ValidatedRequest::default() };
+            ValidatedRequest { principal, client, path, cookie_site, ..ValidatedRequest::default() };
         let call = self.validate_and_call(operation, &path_item.names, request, checked, now);
         AssertUnwindSafe(call).catch_unwind().await.unwrap_or_else(|panic| {
             Err(internal_error(format!("the request handling panicked: {}", panic_message(&panic))))
@@ -218,11 +220,17 @@ impl Dispatcher {
             // of the browser would fail with 401.
             Err(expired @ Error::InvalidToken(_)) if by_cookie => {
                 let problem = self.reject_credential(expired).await;
-                Err(problem.header(header::SET_COOKIE, &session_cookie::clear_cookie()))
+                let site = self.cookie_site(request.headers());
+                Err(problem.header(header::SET_COOKIE, &session_cookie::clear_cookie(site)))
             }
             Err(error) => Err(self.reject_credential(error).await),
             Ok(principal) => Ok(Some(principal)),
         }
+    }
+
+    fn cookie_site(&self, headers: &HeaderMap) -> CookieSite {
+        let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
+        CookieSite::new(text("sec-fetch-site"), text("origin"), &self.cors.0)
     }
 
     /// Checks that the credential of a write still identifies the same caller.

@@ -4,7 +4,10 @@ use poem::{
     http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header},
 };
 
-use crate::http::cache_control::{PRIVATE, add_vary};
+use crate::{
+    domain::origin::AllowedOrigin,
+    http::cache_control::{PRIVATE, add_vary},
+};
 
 const API_POLICY: HeaderValue =
     HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'; base-uri 'none'; sandbox");
@@ -45,7 +48,7 @@ pub fn set_cache_control(headers: &mut HeaderMap, credentialed: bool) {
 
 /// The origins that browsers may send cross-origin requests from; empty by default.
 #[derive(Debug, Clone, Default)]
-pub struct Cors(pub Vec<String>);
+pub struct Cors(pub Vec<AllowedOrigin>);
 
 const EXPOSED_HEADERS: &str = "ETag, Link, Location, Last-Modified, Retry-After, RateLimit, RateLimit-Policy, \
                        X-Request-Id, Idempotent-Replayed, Preference-Applied, Allow, Content-Disposition, \
@@ -58,7 +61,7 @@ impl Cors {
     fn origin<'a>(&self, headers: &'a HeaderMap) -> Option<&'a HeaderValue> {
         let origin = headers.get(header::ORIGIN)?;
         let text = origin.to_str().ok()?;
-        self.0.iter().any(|allowed| allowed == text).then_some(origin)
+        self.0.iter().any(|allowed| allowed.matches(text)).then_some(origin)
     }
 
     /// Returns the response to a CORS preflight from an allowed origin.
@@ -97,7 +100,7 @@ mod tests {
 
     #[test]
     fn a_preflight_allows_the_headers_that_browsers_and_libraries_send() {
-        let cors = Cors(vec!["https://www.acme.test".into()]);
+        let cors = Cors(vec![AllowedOrigin::Exact("https://www.acme.test".into())]);
         let mut headers = HeaderMap::new();
         headers.insert(header::ORIGIN, HeaderValue::from_static("https://www.acme.test"));
         headers.insert(header::ACCESS_CONTROL_REQUEST_METHOD, HeaderValue::from_static("GET"));
@@ -122,7 +125,7 @@ mod tests {
 
     #[test]
     fn allows_listed_origins_only() {
-        let cors = Cors(vec!["https://www.acme.test".into()]);
+        let cors = Cors(vec![AllowedOrigin::Exact("https://www.acme.test".into())]);
         for (origin, allowed) in
             [("https://www.acme.test", true), ("https://evil.test", false), ("null", false)]
         {

@@ -98,7 +98,8 @@ async fn a_repeated_create_returns_only_what_the_caller_may_read() {
     let (editor, admin) = (api.sign_in(Role::Editor).await, api.sign_in(Role::Admin).await);
     let channel = json!({ "name": "Open", "audience": "accounts" });
     let channel = editor.post("/api/channels", channel).await.is(201).header("location").to_owned();
-    let reader = api.sign_in(Role::Reader).await.header("idempotency-key", "hello");
+    let account = api.sign_in(Role::Reader).await;
+    let reader = account.header("idempotency-key", "hello");
     let messages = format!("{channel}/messages");
     reader.post(&messages, json!({ "text": "Hello" })).await.is(201);
     editor.patch(&channel, json!({ "audience": "staff" })).await.is(200);
@@ -112,7 +113,7 @@ async fn a_repeated_create_returns_only_what_the_caller_may_read() {
     anonymous.post("/api/users", user).await.is(409);
     // A reader has no right to it either.
     let user = json!({ "email": "bob@acme.test", "name": "Bob", "password": PASSWORD });
-    let keyed = reader.header("idempotency-key", "register");
+    let keyed = account.header("idempotency-key", "register");
     let first = keyed.post("/api/users", user.clone()).await.is(201);
     assert_repeats(&first, &keyed.post("/api/users", user.clone()).await);
     admin.patch(first.header("location"), json!({ "role": "author" })).await.is(200);

@@ -172,6 +172,44 @@ async fn accepts_a_session_cookie_and_rejects_cross_site_writes() {
 }
 
 #[api_test]
+async fn a_page_of_another_site_signs_in_with_a_partitioned_cookie_if_its_origin_is_allowed() {
+    let api = Api::with(&[("cors_origins", "https://*.preview.shop.test")]).await;
+    let email = api.user(Role::Editor, "Ada Turner").await;
+    let body = json!({ "email": email, "password": PASSWORD, "cookie": true });
+    let page = |site, origin| api.header("sec-fetch-site", site).header("origin", origin);
+    let allowed = page("cross-site", "https://branch-7.preview.shop.test");
+    let response = allowed.post("/api/auth/login", body.clone()).await.is(200);
+    let cookies: Vec<&str> =
+        response.headers.get_all("set-cookie").iter().filter_map(|v| v.to_str().ok()).collect();
+    assert_eq!(cookies.len(), 2, "{cookies:?}");
+    for cookie in &cookies {
+        assert!(cookie.contains("; Secure; HttpOnly; SameSite=None; Partitioned; "), "{cookie}");
+    }
+    assert_eq!(response.header("access-control-allow-origin"), "https://branch-7.preview.shop.test");
+    let session = cookies[0].split(';').next().expect("a cookie").to_owned();
+    let patch = json!({ "bio": "Turns wood." });
+    let browser = allowed.header("cookie", &session);
+    browser.patch("/api/me", patch.clone()).await.is(200);
+    let other = page("cross-site", "https://a.branch-7.preview.shop.test").header("cookie", &session);
+    other.patch("/api/me", patch).await.is(403);
+    let logout = browser.send(Method::POST, "/api/auth/logout", None).await.is(204);
+    assert!(logout.header("set-cookie").contains("SameSite=None; Partitioned; Max-Age=0"));
+    assert_eq!(browser.get("/api/me").await.is(401).header("set-cookie"), logout.header("set-cookie"));
+    for (site, origin) in [
+        ("same-site", "https://branch-7.preview.shop.test"),
+        ("cross-site", "https://evil.test"),
+        ("same-origin", "https://api.shop.test"),
+    ] {
+        let response = page(site, origin).post("/api/auth/login", body.clone()).await.is(200);
+        let cookie = response.header("set-cookie");
+        assert!(
+            cookie.contains("SameSite=Lax; Max-Age") && !cookie.contains("Partitioned"),
+            "{origin}: {cookie}"
+        );
+    }
+}
+
+#[api_test]
 async fn users_list_and_delete_only_their_own_sessions() {
     let api = Api::start().await;
     let (ada, email) = api.header("user-agent", "workshop").account(Role::Author).await;

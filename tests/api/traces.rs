@@ -209,7 +209,10 @@ async fn hashing_and_image_work_have_spans() {
     anonymous.get(&format!("{url}?w=16")).await.is(200);
     anonymous.post("/api/auth/login", json!({ "email": email, "password": PASSWORD })).await.is(200);
     let admin = api.sign_in(Role::Admin).await.header("traceparent", &traceparent("01"));
-    admin.post("/api/users", json!({ "email": "eve@acme.test", "name": "Eve", "password": PASSWORD })).await.is(201);
+    admin
+        .post("/api/users", json!({ "email": "eve@acme.test", "name": "Eve", "password": PASSWORD }))
+        .await
+        .is(201);
     let all = spans_of_caller(&api, &collector).await;
     let operations: BTreeSet<&str> = all.iter().map(|span| span.text("spanId")).collect();
     for name in ["images.sanitize", "images.variant", "passwords.verify", "passwords.hash"] {

@@ -15,16 +15,16 @@ use crate::{
         extract::{Client, IfNoneMatch, JsonBody, Path, Query},
         problem::{ApiError, BadRequest, NotFound, TooManyRequests, Unauthorized},
         response::{GetResponse, ListResponse, NoContent, UncachedResponse},
-        session_cookie::{self, WithCookies},
+        session_cookie::{self, CookieSite, WithCookies},
     },
 };
 
 pub struct SessionsApi(pub Sessions);
 
 /// Returns the `Set-Cookie` headers of a sign-in.
-fn set_cookies(cookies: &Cookies) -> [Secret<String>; 2] {
-    let session = session_cookie::set_cookie(&cookies.session, COOKIE_SECONDS);
-    [session, device_cookie::set_cookie(&cookies.device)]
+fn set_cookies(cookies: &Cookies, site: CookieSite) -> [Secret<String>; 2] {
+    let session = session_cookie::set_cookie(&cookies.session, COOKIE_SECONDS, site);
+    [session, device_cookie::set_cookie(&cookies.device, site)]
 }
 
 #[operations(prefix_path = "/api/auth", tag = "super::TAG")]
@@ -42,10 +42,11 @@ impl SessionsApi {
         _auth: NoAuth,
         client: Client,
         device: DeviceCookie,
+        site: CookieSite,
         credentials: JsonBody<Credentials>,
     ) -> Result<WithCookies<UncachedResponse<Login>>, ApiError<(Unauthorized, TooManyRequests)>> {
         let result = self.0.login(credentials.0, &client, device.0.as_ref()).await?;
-        let cookies = result.cookies.iter().flat_map(set_cookies).collect();
+        let cookies = result.cookies.iter().flat_map(|cookies| set_cookies(cookies, site)).collect();
         Ok(WithCookies(UncachedResponse::new(result.login), cookies))
     }
 
@@ -68,9 +69,13 @@ impl SessionsApi {
     ///
     /// Revokes the session of the caller immediately and clears the session cookie.
     #[oai(path = "/logout", method = "post", operation_id = "sessionsLogout")]
-    async fn logout(&self, caller: Caller<SessionOnly>) -> Result<WithCookies<NoContent>, ApiError<()>> {
+    async fn logout(
+        &self,
+        caller: Caller<SessionOnly>,
+        site: CookieSite,
+    ) -> Result<WithCookies<NoContent>, ApiError<()>> {
         self.0.logout(&caller).await?;
-        Ok(WithCookies(NoContent::new(), vec![Secret::new(session_cookie::clear_cookie())]))
+        Ok(WithCookies(NoContent::new(), vec![Secret::new(session_cookie::clear_cookie(site))]))
     }
 
     /// List your sessions, newest first
