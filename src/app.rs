@@ -151,10 +151,7 @@ impl App {
                 db(),
                 clock(),
                 rate_fetcher.clone(),
-                health::DataFolder {
-                    path: config.storage.data_dir.clone(),
-                    min_free_space: config.storage.min_free_space.0,
-                },
+                health::DataFolder::new(&config.storage),
             ),
             invoices_v1: billing::invoices::InvoicesV1::new(invoices.clone(), geoip.clone(), &config.geo),
             jobs: jobs::Jobs::new(db(), clock(), cursors()),

@@ -15,7 +15,7 @@ use tokio::runtime::Handle;
 
 use super::{
     BackupError, BackupInfo, DATABASE, DatabaseKind, FORMAT, IMAGE_LIST, IMAGES, INFO, MAX_IMAGE, Result,
-    file_error,
+    file_error, restore::is_backup,
 };
 use crate::{
     config::{BackupMedia, Config},
@@ -88,11 +88,9 @@ impl Backups {
         }
     }
 
-    /// Makes a backup in a file, which it replaces when the backup is complete.
+    /// Makes a backup in a file. An existing one must be a backup, and is replaced when the new one is complete.
     pub async fn write_file(&self, path: &Path, media: BackupMedia) -> Result<Summary> {
-        if fs::symlink_metadata(path).is_ok_and(|existing| !existing.is_file()) {
-            return Err(BackupError::Rejected(format!("{}: exists and is not a file", path.display())));
-        }
+        check_replaceable(path)?;
         let folder = folder_of(path);
         if !folder.is_dir() {
             return Err(BackupError::Rejected(format!(
@@ -165,6 +163,18 @@ impl Backups {
             secret_key: secret_key.map_err(|error| BackupError::Rejected(error.to_string()))?,
         })
     }
+}
+
+/// Rejects a path that exists and is not a backup, such as a file of the database or the secret key.
+fn check_replaceable(path: &Path) -> Result<()> {
+    let rule = match fs::symlink_metadata(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(file_error(path)(error)),
+        Ok(existing) if !existing.is_file() => "is not a file: choose another name",
+        Ok(_) if is_backup(path)? => return Ok(()),
+        Ok(_) => "is not a backup: choose another name, or delete the file first",
+    };
+    Err(BackupError::Rejected(format!("{}: exists and {rule}", path.display())))
 }
 
 /// Creates a file with mode 0600 that can be written and read.

@@ -3,7 +3,7 @@
 //! A backup is verified completely before it is used. It is therefore read several times.
 use std::{
     fs::File,
-    io::{BufReader, Read},
+    io::{BufRead, BufReader, Read},
     path::Path,
 };
 
@@ -11,11 +11,12 @@ use bytes::Bytes;
 use tokio::runtime::Handle;
 
 use super::{
-    BackupError, BackupInfo, DATABASE, FORMAT, IMAGES, INFO, MAX_IMAGE, Result, create::new_file, file_error,
+    BackupError, BackupInfo, DATABASE, FORMAT, IMAGE_LIST, IMAGES, INFO, MAX_IMAGE, Result, create::new_file,
+    file_error,
 };
 use crate::{
     infra::{
-        archive::{ArchiveError, Entry, read_archive, sha256, verify_archive},
+        archive::{ArchiveError, Entry, MANIFEST, read_archive, sha256, verify_archive},
         blobs::Blobs,
         db::Db,
         work_folder::WorkFolder,
@@ -35,11 +36,21 @@ pub struct VerifiedBackup<'a> {
 /// Images that were restored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct RestoredImages {
+    /// The images of a backup that lists them, and those of them that the storage has.
+    pub listed: Option<ListedImages>,
     pub stored: u64,
     /// Images that the storage already had.
     pub unchanged: u64,
     /// Images whose bytes do not have the hash that the database has, or that are not in the database.
     pub rejected: u64,
+}
+
+/// Images that a backup lists without their bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct ListedImages {
+    pub total: u64,
+    /// Images of the database whose bytes are in the storage.
+    pub present: u64,
 }
 
 /// Reads a backup completely and compares its hashes. Temporary files are in `work`.
@@ -65,15 +76,40 @@ pub fn verify<'a>(path: &'a Path, work: &WorkFolder) -> Result<VerifiedBackup<'a
 fn read_info(entry: Entry<'_>) -> std::result::Result<BackupInfo, ArchiveError> {
     let mut text = Vec::new();
     entry.content.take(MAX_INFO).read_to_end(&mut text)?;
-    let malformed = |error: serde_json::Error| ArchiveError::Malformed(format!("{INFO}: {error}"));
+    // Its own message can contain text of the file.
+    let malformed = |_| ArchiveError::Malformed(format!("{INFO} is not the description of a backup"));
     // The format first: the other fields depend on it.
     let value: serde_json::Value = serde_json::from_slice(&text).map_err(malformed)?;
-    match value["format"].as_u64() == Some(u64::from(FORMAT)) {
-        true => serde_json::from_value(value).map_err(malformed),
-        false => Err(ArchiveError::Malformed(format!(
-            "{INFO}: format must be {FORMAT}, got {}: use the version of tenon that made the backup",
-            value["format"]
-        ))),
+    let format = value["format"].as_u64();
+    if format != Some(u64::from(FORMAT)) {
+        let format = format.map_or("none".to_owned(), |format| format.to_string());
+        return Err(ArchiveError::Malformed(format!(
+            "{INFO}: format must be {FORMAT}, got {format}: use the version of tenon that made the backup"
+        )));
+    }
+    let info: BackupInfo = serde_json::from_value(value).map_err(malformed)?;
+    let texts = [&info.program, &info.created_at, &info.schema].into_iter().chain(&info.secret_key);
+    if texts.flat_map(|text| text.chars()).any(char::is_control) {
+        return Err(ArchiveError::Malformed(format!("{INFO} has control characters")));
+    }
+    Ok(info)
+}
+
+/// Returns whether a file begins with the description of a backup, of any version.
+pub(super) fn is_backup(path: &Path) -> Result<bool> {
+    let mut is_backup = false;
+    let read = read_archive(open(path)?, |entry| {
+        if entry.path == INFO {
+            let mut text = Vec::new();
+            entry.content.take(MAX_INFO).read_to_end(&mut text)?;
+            let info = serde_json::from_slice::<serde_json::Value>(&text);
+            is_backup = info.is_ok_and(|info| info["format"].is_u64());
+        }
+        Ok(false)
+    });
+    match read {
+        Err(ArchiveError::Io(error)) => Err(file_error(path)(error)),
+        _ => Ok(is_backup),
     }
 }
 
@@ -109,8 +145,15 @@ impl VerifiedBackup<'_> {
             let mut images = RestoredImages::default();
             let mut failed = None;
             let read = read_archive(open(&path)?, |entry| {
+                if entry.path == IMAGE_LIST {
+                    match target.count_listed(entry) {
+                        Ok(listed) => images.listed = Some(listed),
+                        Err(error) => failed = Some(error),
+                    }
+                    return Ok(failed.is_none());
+                }
                 let Some(key) = entry.path.strip_prefix(IMAGES) else {
-                    return Ok(entry.path != crate::infra::archive::MANIFEST);
+                    return Ok(entry.path != MANIFEST);
                 };
                 match target.store(key, entry) {
                     Ok(Outcome::Stored) => images.stored += 1,
@@ -145,6 +188,24 @@ struct ImageTarget {
 }
 
 impl ImageTarget {
+    /// Counts the images of a list in the format of `sha256sum`.
+    fn count_listed(&self, entry: Entry<'_>) -> Result<ListedImages> {
+        let mut listed = ListedImages::default();
+        for line in BufReader::new(entry.content).lines() {
+            let line = line.map_err(|error| BackupError::Archive(error.into()))?;
+            let (_, blob) = line.split_once("  ").ok_or_else(|| {
+                ArchiveError::Malformed(format!("{IMAGE_LIST} has a line without a hash and a name"))
+            })?;
+            listed.total += 1;
+            let is_known = self.runtime.block_on(hash_of(&self.db, blob))?.is_some();
+            let error = |error| BackupError::Image { key: blob.to_owned(), error };
+            if is_known && self.runtime.block_on(self.media.size(blob)).map_err(error)?.is_some() {
+                listed.present += 1;
+            }
+        }
+        Ok(listed)
+    }
+
     fn store(&self, blob: &str, entry: Entry<'_>) -> Result<Outcome> {
         let Some(expected) = self.runtime.block_on(hash_of(&self.db, blob))? else {
             return Ok(Outcome::Rejected);

@@ -1,5 +1,7 @@
 //! Scheduled backups and their retention.
-use std::{io, sync::Arc};
+use std::{io, sync::Arc, time::Duration};
+
+use tokio::time::timeout;
 
 use super::{BackupError, Result, create::new_file, file_error};
 use crate::{
@@ -13,13 +15,29 @@ use crate::{
 const PREFIX: &str = "tenon-";
 const SUFFIX: &str = ".tar";
 
+/// Time limit of the list of the backups at the start, which waits for it.
+const LIST_TIMEOUT: Duration = Duration::from_secs(5);
+
 impl super::Backups {
+    /// Returns whether the folder or the bucket of scheduled backups contains none. False if it cannot be listed in time.
+    pub async fn is_destination_empty(&self) -> bool {
+        let list = async { scheduled_backups(&self.config.backup_store()?).await };
+        match timeout(LIST_TIMEOUT, list).await.map_err(io::Error::from).flatten() {
+            Ok(backups) => backups.is_empty(),
+            Err(error) => {
+                tracing::warn!(%error, "the scheduled backups cannot be listed: check the settings backup_… and s3_…");
+                false
+            }
+        }
+    }
+
     /// Makes a backup in the folder or in the bucket of scheduled backups, then deletes the oldest ones. Returns the name of
     /// the backup, or `None` if backups are not scheduled.
     pub async fn run_scheduled(&self) -> Result<Option<String>> {
         if self.interval().is_none() {
             return Ok(None);
         }
+        self.config.check_backup_dir().map_err(BackupError::Rejected)?;
         let store = self.config.backup_store().map_err(BackupError::Output)?;
         // In the folder of the backups if there is one, so that the file can be moved.
         let parent = match self.config.backup.backup_s3_prefix {

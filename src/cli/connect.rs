@@ -10,10 +10,14 @@ use tokio::time::timeout;
 use super::errors::{database_message, driver_message};
 use crate::infra::{
     db::{Db, sqlite_path},
+    dump::is_damaged,
     postgres_url,
     query_log::QueryObserver,
     work_folder::folder_of,
 };
+
+/// The fix of a damaged database.
+pub const RESTORE: &str = "Stop the service, and restore a backup with tenon restore FILE --replace";
 
 /// Timeout for PostgreSQL to accept a connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
@@ -54,7 +58,10 @@ pub async fn open_or_create(url: &str, watch: Option<QueryObserver>) -> Result<D
             DbErr::Custom(text) => text.clone(),
             other => format!("cannot open the database: {}", database_message(other)),
         };
-        format!("{message}. Check --data-dir or --database-url, and the write permission")
+        match is_damaged(&error) {
+            true => format!("{message}. {RESTORE}"),
+            false => format!("{message}. Check --data-dir or --database-url, and the write permission"),
+        }
     })
 }
 

@@ -22,35 +22,41 @@ pub enum Migrate {
         #[arg(long)]
         yes: bool,
     },
-    /// List the migrations and their state
+    /// List all migrations and their state
     Status,
 }
 
 impl Migrate {
     pub async fn run(self, config: &Config) -> Result<ExitCode, String> {
         let url = config.database_url();
-        let db = match self {
+        match self {
             Migrate::Up => {
                 let db = connect::open_or_create(&url, None).await?;
-                db.migrate().await.map_err(|error| database_message(&error))?;
-                db
+                let applied = db.migrate().await.map_err(|error| database_message(&error))?;
+                applied.iter().for_each(|step| print(&format!("applied {step}\n")));
+                if applied.is_empty() {
+                    print("no migration is pending\n");
+                }
+                db.close().await.map_err(|error| database_message(&error))?;
             }
             Migrate::Down { steps, yes } => {
-                roll_back(&url, steps, yes).await?;
-                connect::open(&url, None).await?
+                let reverted = roll_back(&url, steps, yes).await?;
+                reverted.iter().for_each(|step| print(&format!("reverted {step}\n")));
             }
-            Migrate::Status => connect::open(&url, None).await?,
-        };
-        for (step, applied) in db.migrations().await.map_err(|error| database_message(&error))? {
-            print(&format!("{} {step}\n", if applied { "applied" } else { "pending" }));
+            Migrate::Status => {
+                let db = connect::open(&url, None).await?;
+                for (step, applied) in db.migrations().await.map_err(|error| database_message(&error))? {
+                    print(&format!("{} {step}\n", if applied { "applied" } else { "pending" }));
+                }
+                db.close().await.map_err(|error| database_message(&error))?;
+            }
         }
-        db.close().await.map_err(|error| database_message(&error))?;
         Ok(ExitCode::SUCCESS)
     }
 }
 
-/// Reverts the last `steps` migrations. Data is deleted only if `confirmed`.
-async fn roll_back(url: &str, steps: u32, confirmed: bool) -> Result<(), String> {
+/// Reverts the last `steps` migrations, and returns their names. Data is deleted only if `confirmed`.
+async fn roll_back(url: &str, steps: u32, confirmed: bool) -> Result<Vec<String>, String> {
     connect::check(url).await?;
     let schema = ExclusiveSchema::lock(url).await.map_err(|error| database_message(&error))?;
     let schema = schema.ok_or("the database is in use: stop the service, then repeat the command")?;

@@ -131,12 +131,17 @@ fn print(text: &str) {
 
 async fn dispatch(cli: Cli) -> Result<ExitCode, String> {
     let Cli { data, command } = cli;
+    let is_server = matches!(command, Command::Serve(_));
     let read = |extra: &[(&'static str, Option<String>)]| {
         let mut flags =
             vec![("data_dir", data.data_dir.clone()), ("database_url", data.database_url.clone())];
         flags.extend_from_slice(extra);
-        config::unknown_env_vars().iter().for_each(|warning| warn(warning));
-        Config::check(&flags)
+        let config = Config::check(&flags);
+        // The server logs the warnings in the format of its log.
+        if !is_server || config.is_err() {
+            config::unknown_env_vars().iter().for_each(|warning| warn(warning));
+        }
+        config
     };
     let check = &read;
     let config = |extra: &[(&'static str, Option<String>)]| check(extra).map_err(|all| all.join("\n"));

@@ -12,8 +12,8 @@ use super::{app_on, backup, connect, errors::database_message, print, restore_re
 use crate::{
     app::App,
     backup::{
-        BackupInfo, DatabaseKind,
-        restore::{VerifiedBackup, missing_images, verify},
+        BackupError, BackupInfo, DatabaseKind,
+        restore::{ListedImages, VerifiedBackup, missing_images, verify},
     },
     config::Config,
     domain::{secret::Secret, timestamp::Timestamp},
@@ -26,6 +26,7 @@ use crate::{
         sealing::read_key_file,
         work_folder::{WorkFolder, folder_of, sync_folder_of},
     },
+    schema::counted,
 };
 
 /// Restore a backup into a data folder without a database, or into an empty PostgreSQL database
@@ -43,9 +44,14 @@ pub struct Restore {
 
 impl Restore {
     pub async fn run(self, config: &Config) -> Result<ExitCode, String> {
+        if self.file.as_os_str() == "-" {
+            return Err("-: a backup is read several times: write standard input to a file first".to_owned());
+        }
         let temp = WorkFolder::create(&std::env::temp_dir()).map_err(|error| error.to_string())?;
-        let verified = verify(&self.file, &temp)
-            .map_err(|error| format!("{}: {}", self.file.display(), backup::message(&error)))?;
+        let verified = verify(&self.file, &temp).map_err(|error| match &error {
+            BackupError::File { .. } => error.to_string(),
+            other => format!("{}: {}", self.file.display(), backup::message(other)),
+        })?;
         check_schema(&verified.info)?;
         check_key(&verified.info, config)?;
         let url = config.database_url();
@@ -231,21 +237,28 @@ async fn finish(app: &App, verified: &VerifiedBackup<'_>, config: &Config) -> Re
     let missing = missing_images(&app.db, &media).await.map_err(|error| backup::message(&error))?;
     if images.rejected > 0 {
         warn(&format!(
-            "the bytes of {} images in the backup do not belong to the database and were not stored: run tenon doctor",
-            images.rejected
+            "the bytes of {} in the backup do not belong to the database and were not stored: run tenon doctor",
+            counted(images.rejected, "image")
         ));
     }
     if missing.0 > 0 {
         warn(&format!(
-            "the bytes of {} images are not in the storage of images, such as {}: copy them from the backed up service",
-            missing.0,
+            "the bytes of {} are not in the storage of images, such as {}: copy them from the backed up service",
+            counted(missing.0, "image"),
             missing.1.join(", ")
         ));
     }
     let accounts = restore_report::credentials(&app.db).await.map_err(|error| database_message(&error))?;
+    let stored = match images.listed {
+        Some(ListedImages { total, present }) => {
+            format!("{present} of {total} listed in the backup are in the storage of images")
+        }
+        None => format!("{} stored, {} unchanged", images.stored, images.unchanged),
+    };
     Ok(format!(
-        "restored the backup of {}\nimages: {} stored, {} unchanged\nended {sessions} sessions, deleted {links} preview links \
-         and replaced the signing key\n{accounts}",
-        verified.info.created_at, images.stored, images.unchanged
+        "restored the backup of {}\nimages: {stored}\nended {}, deleted {} and replaced the signing key\n{accounts}",
+        verified.info.created_at,
+        counted(sessions, "session"),
+        counted(links, "preview link")
     ))
 }

@@ -5,10 +5,20 @@ use sea_orm::{
     RelationTrait,
 };
 
-use crate::{domain::timestamp::Timestamp, infra::db::Db};
+use crate::{
+    domain::timestamp::Timestamp,
+    infra::db::Db,
+    resources::{
+        content::posts::PUBLISH_JOB,
+        webhooks::{inbound, outbound},
+    },
+};
 
 /// Maximum number of accounts and of API keys that are listed.
 const MAX_LISTED: u64 = 100;
+
+/// The kinds of jobs with effects that others observe. Every database has jobs of the other kinds.
+const VISIBLE_JOBS: [&str; 3] = [outbound::DELIVER_JOB, inbound::HANDLE_EVENT_JOB, PUBLISH_JOB];
 
 /// Returns the lines of the report.
 pub async fn credentials(db: &Db) -> Result<String, DbErr> {
@@ -40,8 +50,9 @@ pub async fn credentials(db: &Db) -> Result<String, DbErr> {
         lines.push(format!("  {} \"{}\" of {owner}: {}, expires {expires}", key.id, key.name, key.scopes));
     }
     lines.extend(remaining(count));
-    let waiting = job::Column::State.is_in([job::JobState::Ready]);
-    let jobs = job::Entity::find().filter(waiting).count(db.read()).await?;
+    let waiting = job::Column::State.eq(job::JobState::Ready);
+    let waiting = job::Entity::find().filter(waiting).filter(job::Column::Kind.is_in(VISIBLE_JOBS));
+    let jobs = waiting.count(db.read()).await?;
     if jobs > 0 {
         let jobs = if jobs == 1 { "1 job waits".to_owned() } else { format!("{jobs} jobs wait") };
         lines.push(format!("{jobs} for the start of the service, such as webhook deliveries"));

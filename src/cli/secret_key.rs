@@ -8,11 +8,13 @@ use crate::{
     app::reseal,
     config::Config,
     infra::{
-        db::Db,
+        db::{Db, sqlite_path},
         sealing::{
             KeyFileError, SealError, Sealer, SecretKeys, lock_key_file, read_key_file, write_key_file,
         },
     },
+    resources::shared::secrets::sealed_with,
+    schema::counted,
 };
 
 #[derive(Subcommand)]
@@ -22,8 +24,8 @@ pub enum SecretKeyCommand {
     /// Seal all secrets with a new key, while the service runs
     ///
     /// With a key file, generates the new key and adds it to the file, where the previous key remains until the next
-    /// rotation. All instances must read the same file. With secret_key, uses its first key, which all instances must
-    /// already have.
+    /// rotation. All instances must read the same file, or get a copy at once. With secret_key, makes no key and uses its
+    /// first one, which all instances must already have.
     Rotate,
 }
 
@@ -40,16 +42,39 @@ impl SecretKeyCommand {
     }
 }
 
+/// The reason why a rotation with secret_key makes no key, and the steps that replace it.
+const SECRET_KEY_IS_SET: &str = "secret_key is set, so no new key was made. To replace it, generate a key with \
+     tenon secret-key generate, and restart all instances three times: with secret_key = old,new, then new,old, then new";
+
 async fn rotate(config: &Config) -> Result<(), String> {
-    let db = connect::open(&config.database_url(), config.log.log_sql.observer()).await?;
+    let url = config.database_url();
+    let db = connect::open(&url, config.log.log_sql.observer()).await?;
     let (changed, key, previous) = match &config.storage.secret_key {
-        Some(keys) => (reseal_with(&db, keys).await?, keys.first(), keys.clone()),
+        Some(keys) => {
+            let (changed, key) = (reseal_with(&db, keys).await?, keys.first());
+            if changed == 0 {
+                return Err(format!(
+                    "all secrets are already sealed with the key {}: {SECRET_KEY_IS_SET}",
+                    key.ids()
+                ));
+            }
+            (changed, key, keys.clone())
+        }
         None => {
             let file = config.secret_key_file();
             let error = |error: KeyFileError| format!("the secret key: {error}");
             let _lock = lock_key_file(&file).map_err(error)?;
             let new = SecretKeys::generate().map_err(|error: SealError| error.to_string())?;
             let old = read_key_file(&file).map_err(error)?;
+            let sealed = sealed_with(&db).await.map_err(|error| message(&error))?;
+            if let Some(id) = sealed.filter(|id| !old.contains(id)) {
+                return Err(format!(
+                    "the secrets in the database are sealed with the secret key {id}, and {} has {}: copy the key file of \
+                     the instance where the key was last rotated",
+                    file.display(),
+                    old.ids()
+                ));
+            }
             let all = new.clone().followed_by(&old);
             // The file opens all secrets at any point of an interruption.
             write_key_file(&file, &all).map_err(error)?;
@@ -61,7 +86,16 @@ async fn rotate(config: &Config) -> Result<(), String> {
         }
     };
     db.close().await.map_err(|error| super::errors::database_message(&error))?;
-    print(&format!("sealed {changed} secrets with the key {}\n", key.ids()));
+    print(&format!("sealed {} with the key {}\n", counted(changed as u64, "secret"), key.ids()));
+    if config.storage.secret_key.is_some() {
+        print(&format!("{SECRET_KEY_IS_SET}\n"));
+    } else if sqlite_path(&url).is_none() {
+        print(&format!(
+            "all other instances need this key before they seal again: copy {} to each of them now, unless they read the \
+             same file\n",
+            config.secret_key_file().display()
+        ));
+    }
     if previous.ids() != key.ids() {
         print(&format!(
             "backups that were made before need the key with which their secrets are sealed ({}): keep a copy of it\n",

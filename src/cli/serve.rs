@@ -15,7 +15,7 @@ use super::{
 use crate::{
     api,
     app::App,
-    config::{ByteCount, CacheConfig, Config, LogConfig, TelemetryConfig},
+    config::{self, ByteCount, CacheConfig, Config, LogConfig, TelemetryConfig},
     domain::{money::Currency, result_ext::ResultExt},
     http::problem::{self, Error},
     infra::postgres_url,
@@ -41,12 +41,28 @@ pub struct Serve {
     pub demo: bool,
 }
 
-const NO_ADMIN: &str = "there is no admin yet. Create one: \
-                        tenon user create --role admin --password-stdin --email E --name N";
+/// Returns a command of a shell that creates an admin. It runs in any folder.
+fn create_admin(config: &Config) -> String {
+    let folder = &config.storage.data_dir;
+    let folder = std::path::absolute(folder).unwrap_or_else(|_| folder.clone());
+    let settings = match config.storage.database_url {
+        Some(_) => " (with the same database_url)",
+        None => "",
+    };
+    format!(
+        "printf 'a long passphrase' | tenon user create --role admin --email ada@acme.test --name Ada --password-stdin \
+         --data-dir '{}'{settings}",
+        folder.display().to_string().replace('\'', "'\\''")
+    )
+}
 
 impl Serve {
     pub async fn run(self, mut config: Config) -> Result<ExitCode, String> {
         init_log(&config);
+        for warning in config::unknown_env_vars() {
+            tracing::warn!("{warning}");
+        }
+        config.check_backup_dir()?;
         raise_open_files();
         if let Some(warning) = postgres_url::unverified_server(&config.database_url()) {
             tracing::warn!("{warning}");
@@ -76,8 +92,13 @@ impl Serve {
         let service = Arc::new(service);
         let (stop, stopping) = watch::channel(false);
         let (health, events) = (app.health.clone(), app.events.clone());
+        let (grace, drain) = (limits.grace, limits.drain);
         tokio::spawn(async move {
             stop_signal().await;
+            tracing::info!(
+                "shutting down: /readyz responds 503, connections are accepted for {grace:?}, then running requests have \
+                 {drain:?}"
+            );
             health.drain();
             events.stop();
             let _ = stop.send(true);
@@ -99,7 +120,7 @@ impl Serve {
         app.geoip.refresh().await;
         tokio::spawn(app.geoip.clone().reload_periodically());
         if app.users.find_key_owner(None).await.is_ok_and(|admin| admin.is_none()) {
-            tracing::warn!("{NO_ADMIN}");
+            tracing::warn!("there is no admin yet. Create one: {}", create_admin(&config));
         }
         // In the log, because audit_output may use standard output.
         tracing::info!("listening on http://{address}");

@@ -28,6 +28,20 @@ impl Config {
         }
     }
 
+    /// Checks that the folder of scheduled backups exists if it is configured. It is not created: the file system that it
+    /// is on may not be mounted, and backups would fill another one.
+    pub fn check_backup_dir(&self) -> Result<(), String> {
+        let backup = &self.backup;
+        let is_used = backup.backup_schedule.is_some() && backup.backup_s3_prefix.is_none();
+        match backup.backup_dir.as_ref().filter(|folder| is_used && !folder.is_dir()) {
+            None => Ok(()),
+            Some(folder) => Err(format!(
+                "backup_dir: must be an existing folder, got {}: create it, or mount its file system",
+                folder.display()
+            )),
+        }
+    }
+
     /// Returns the folder of scheduled backups.
     pub fn backup_dir(&self) -> PathBuf {
         self.backup.backup_dir.clone().unwrap_or_else(|| self.storage.data_dir.join("backups"))

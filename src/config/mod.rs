@@ -31,7 +31,7 @@ pub use types::{
 pub use unknown::unknown_env_vars;
 pub use upstreams::ConfiguredUpstream;
 
-use crate::server::Proxies;
+use crate::server::{Block, Proxies, all_addresses};
 use section::{Flag, Setting, Source, Values};
 use unknown::suggestion;
 
@@ -139,6 +139,14 @@ impl Config {
                 server.listen
             ));
         }
+        if let Some(family) = all_addresses(&server.trusted_proxies) {
+            let blocks: Vec<String> = server.trusted_proxies.iter().map(Block::to_string).collect();
+            problems.push(format!(
+                "trusted_proxies: must not contain all {family} addresses, because every client could choose its \
+                 address, got {}: list the addresses of the proxies",
+                blocks.join(", ")
+            ));
+        }
         if storage.s3_bucket.is_some() && (storage.s3_access_key.is_none() || storage.s3_secret_key.is_none())
         {
             problems.push("s3_bucket: requires s3_access_key and s3_secret_key".to_owned());
@@ -223,6 +231,10 @@ impl Config {
         let entry = |setting: &Setting| {
             let line = match self.values.0.get(setting.key) {
                 None => format!("# {} is not set", setting.key),
+                // "[hidden]" would mean that there is a secret.
+                Some((Value::Table(table), _)) if table.is_empty() && setting.has(Flag::Secret) => {
+                    format!("# {} is not set", setting.key)
+                }
                 Some((value, source)) => {
                     let source = format!("{source:?}").to_lowercase();
                     format!("{} = {} # {source}", setting.key, setting.display(value))

@@ -76,7 +76,8 @@ section! {
         metrics: MetricsAccess = "loopback";
         /// Bearer token that `/metrics` requires from all clients, at least 16 characters.
         metrics_token: Option<MetricsToken> [Secret, NonEmpty];
-        /// Base URL of an OTLP collector for traces, such as `http://127.0.0.1:4318`; not set means no traces.
+        /// Base URL of an OTLP collector for traces, such as `http://127.0.0.1:4318`, without /v1/traces; not set means no
+        /// traces.
         otlp_endpoint: Option<OtlpEndpoint>;
         /// Headers of the requests to the collector, by name.
         otlp_headers: OtlpHeaders [Secret] = Table::new();
@@ -162,7 +163,7 @@ section! {
         backup_keep: Limit = 7;
         /// Whether scheduled backups include the images or list their names and hashes: include or list.
         backup_media: BackupMedia = "include";
-        /// Folder of scheduled backups; not set means backups in data_dir.
+        /// Existing folder of scheduled backups; not set means backups in data_dir, which is created.
         backup_dir: Option<PathBuf>;
         /// Prefix of scheduled backups in s3_bucket; not set means that they are stored in backup_dir.
         backup_s3_prefix: Option<BucketPath>;

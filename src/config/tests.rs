@@ -73,6 +73,10 @@ const REJECTED: &[(&str, &str)] = &[
     ("log_format", "xml"),
     ("log_client_address", "hash"),
     ("metrics", "public"),
+    ("trusted_proxies", "0.0.0.0/1,128.0.0.0/1"),
+    ("trusted_proxies", "10.0.0.0/8,::/1,8000::/1"),
+    ("otlp_endpoint", "http://127.0.0.1:4318/v1/traces"),
+    ("otlp_endpoint", "http://127.0.0.1:4318/v1/traces/"),
     ("otlp_endpoint", "collector:4318"),
     ("otlp_endpoint", "http://127.0.0.1:4318/?a=b"),
     ("otlp_endpoint", "http://key@127.0.0.1:4318"),
@@ -348,4 +352,14 @@ fn all_pages_have_the_same_defaults() {
             assert_eq!(default, documented((setting.default)()), "{}: {key}", page.display());
         }
     }
+}
+
+#[test]
+fn a_secret_without_a_value_is_described_as_not_set() {
+    let shown = |headers: &str| with("otlp_headers", headers).expect("valid").describe();
+    for empty in ["", "{}"] {
+        let shown = shown(empty);
+        assert!(shown.contains("\n# otlp_headers is not set\n") && !shown.contains("[hidden]"), "{shown}");
+    }
+    assert!(shown(r#"{"x-key": "geheim"}"#).contains("\notlp_headers = \"[hidden]\" # flag\n"));
 }

@@ -162,6 +162,9 @@ rules! {
     ForwardedHeader: String => |text| text.parse();
     ClientAddressLog: String => |text| text.parse();
     OtlpEndpoint: String => |url| match RequestUrl::parse(&url) {
+        Ok(_) if url.trim_end_matches('/').ends_with("/v1/traces") => Err(format!(
+            "must be the URL of the collector without /v1/traces, which the exporter appends, got {url}"
+        )),
         Ok(_) if !url.contains('?') => Ok(OtlpEndpoint(url)),
         Ok(_) => Err("must be a URL without a query, such as http://127.0.0.1:4318".to_owned()),
         Err(error) => Err(format!("must be a valid URL such as http://127.0.0.1:4318: {error}")),

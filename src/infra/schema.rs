@@ -28,19 +28,21 @@ const SETUP: &str = "SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 
 impl Db {
-    /// Applies all pending migrations.
+    /// Applies all pending migrations, and returns their names.
     ///
     /// # Errors
     ///
     /// If the database has a migration that this program does not have.
-    pub async fn migrate(&self) -> Result<(), DbErr> {
+    pub async fn migrate(&self) -> Result<Vec<String>, DbErr> {
         let migration = Migration::begin(self.source()).await?;
         let applied = migration.applied().await?;
-        if Migrator::migrations().iter().all(|step| applied.iter().any(|name| name == step.name())) {
-            return Ok(());
+        let steps = Migrator::migrations().into_iter().map(|step| step.name().to_owned());
+        let pending: Vec<String> = steps.filter(|name| !applied.contains(name)).collect();
+        if !pending.is_empty() {
+            Migrator::up(migration.executor(), None).await?;
+            migration.commit().await?;
         }
-        Migrator::up(migration.executor(), None).await?;
-        migration.commit().await
+        Ok(pending)
     }
 
     /// Returns each migration and whether it is applied.
@@ -148,10 +150,11 @@ impl ExclusiveSchema {
         Ok(reversals)
     }
 
-    /// Reverts the last `steps` migrations, and deletes the data in them.
-    pub async fn rollback(self, steps: u32) -> Result<(), DbErr> {
-        self.down(steps).await?;
-        self.0.commit().await
+    /// Reverts the last `steps` migrations, and deletes the data in them. Returns their names, the last one first.
+    pub async fn rollback(self, steps: u32) -> Result<Vec<String>, DbErr> {
+        let reversals = self.down(steps).await?;
+        self.0.commit().await?;
+        Ok(reversals.into_iter().map(|reversal| reversal.name).collect())
     }
 
     /// Returns the table and the name of each column.

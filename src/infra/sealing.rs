@@ -184,6 +184,11 @@ impl Sealer {
         Ok(Secret::new(opened.to_vec()))
     }
 
+    /// Checks that there is a key with this id. Reads the key file again if there is none.
+    pub fn require_key(&self, id: &str) -> Result<(), SealError> {
+        self.key(id).map(drop)
+    }
+
     /// Returns whether a value was sealed with the first key.
     pub fn is_current(&self, sealed: &str) -> bool {
         let keys = self.0.keys.read();

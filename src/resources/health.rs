@@ -15,6 +15,7 @@ use serde::Serialize;
 
 use super::billing::rates::RateFetcher;
 use crate::{
+    config::StorageConfig,
     http::{
         auth::HealthProbe,
         operation::Tag,
@@ -48,7 +49,11 @@ pub struct DataFolder {
 }
 
 impl DataFolder {
-    async fn has_free_space(&self) -> bool {
+    pub fn new(config: &StorageConfig) -> Self {
+        DataFolder { path: config.data_dir.clone(), min_free_space: config.min_free_space.0 }
+    }
+
+    pub async fn has_free_space(&self) -> bool {
         if self.min_free_space == 0 {
             return true;
         }

@@ -23,4 +23,4 @@ pub use messages::pattern_message;
 pub use node::Schema;
 pub use params::Params;
 pub use query::{MAX_PARAMETERS, MAX_QUERY, form_decode};
-pub use violation::{ErrorCode, Location, MAX_VIOLATIONS, Violation, sorted};
+pub use violation::{ErrorCode, Location, MAX_VIOLATIONS, Violation, counted, sorted};

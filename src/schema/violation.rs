@@ -114,6 +114,6 @@ pub(super) fn join_or<T: AsRef<str>>(names: impl ExactSizeIterator<Item = T>) ->
 }
 
 /// Returns `1 character`, `2 characters`.
-pub(super) fn counted(count: u64, noun: &str) -> String {
+pub fn counted(count: u64, noun: &str) -> String {
     format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
 }

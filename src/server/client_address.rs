@@ -3,7 +3,7 @@
 //! A forwarding header is used only if the peer is a trusted proxy, and only the header that the setting
 //! `forwarded_header` names. In that header the rightmost hop that is not a trusted proxy is the client:
 //! everything to its left can be forged.
-use std::{net::IpAddr, str::FromStr};
+use std::{fmt, net::IpAddr, str::FromStr};
 
 use poem::http::{HeaderMap, HeaderName};
 
@@ -38,7 +38,51 @@ impl FromStr for Block {
     }
 }
 
+impl fmt::Display for Block {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.address, self.bits)
+    }
+}
+
+/// Returns the address family whose addresses the blocks together contain completely.
+pub fn all_addresses(blocks: &[Block]) -> Option<&'static str> {
+    [("IPv4", 32), ("IPv6", 128)]
+        .into_iter()
+        .find(|(_, width)| cover(blocks, *width))
+        .map(|(family, _)| family)
+}
+
+/// Returns whether blocks contain all addresses with `width` bits.
+fn cover(blocks: &[Block], width: u32) -> bool {
+    let last = u128::MAX >> (128 - width);
+    let mut ranges: Vec<_> = blocks.iter().filter_map(|block| block.range(width)).collect();
+    ranges.sort_unstable();
+    // The first address that no block so far contains.
+    let mut next = 0;
+    for (first, end) in ranges {
+        if first > next {
+            return false;
+        }
+        if end == last {
+            return true;
+        }
+        next = next.max(end + 1);
+    }
+    false
+}
+
 impl Block {
+    /// Returns the first and the last address as numbers; `None` if addresses of the block do not have `width` bits.
+    fn range(&self, width: u32) -> Option<(u128, u128)> {
+        let address = match (self.address, width) {
+            (IpAddr::V4(address), 32) => address.to_bits().into(),
+            (IpAddr::V6(address), 128) => address.to_bits(),
+            _ => return None,
+        };
+        let host_bits = (u128::MAX >> (128 - width)).checked_shr(self.bits.into()).unwrap_or(0);
+        Some((address & !host_bits, address | host_bits))
+    }
+
     fn contains(&self, other: IpAddr) -> bool {
         let same = |block: u128, other: u128, width: u32| {
             let shift = width - u32::from(self.bits);

@@ -47,7 +47,7 @@ use tracing::Instrument;
 use uuid::Uuid;
 
 pub use access_log::{AccessLog, ClientAddressLog, LineWriter, LogFormat, StderrWriter};
-pub use client_address::{Block, ForwardedHeader, Proxies};
+pub use client_address::{Block, ForwardedHeader, Proxies, all_addresses};
 pub use credential::{Authenticator, Credential};
 pub use dispatch::Dispatcher;
 pub use metrics_page::{MetricsAccess, MetricsPage};

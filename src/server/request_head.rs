@@ -119,9 +119,11 @@ fn request_line(line: &[u8]) -> Result<bool, Rejection> {
     let is_plain = || target.starts_with(b"/") && target.iter().all(|byte| PLAIN[usize::from(*byte)]);
     let valid_method =
         method.iter().all(|byte| is_token(*byte)) && !method.is_empty() && method != b"CONNECT";
-    let is_parsed = || Uri::try_from(target).is_ok_and(|uri| !has_user_info(&uri));
-    if !(valid_method && valid_target && printable && (is_plain() || is_parsed())) {
+    if !(valid_method && valid_target && printable) {
         return Err(BAD);
+    }
+    if !is_plain() && has_user_info(&Uri::try_from(target).map_err(|_| BAD)?) {
+        return Err(malformed("the request target must not contain user information"));
     }
     match version {
         b"HTTP/1.1" => Ok(false),

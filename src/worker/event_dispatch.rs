@@ -7,7 +7,7 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-use crate::app::App;
+use crate::{app::App, domain::result_ext::with_causes};
 
 /// Events are collected for a twentieth of the poll interval, so that a burst is dispatched in one batch.
 const BATCH_FRACTION: u32 = 20;
@@ -25,7 +25,10 @@ pub async fn run(app: App, poll_interval: Duration, mut stopping: watch::Receive
                     sleep(poll_interval / BATCH_FRACTION).await;
                 }
                 Err(error) => {
-                    tracing::warn!(?error, "events cannot be dispatched to webhook endpoints");
+                    tracing::warn!(
+                        error = with_causes(&error),
+                        "events cannot be dispatched to webhook endpoints"
+                    );
                     sleep(poll_interval).await;
                 }
             }

@@ -45,12 +45,15 @@ fn next_run(kind: &'static str, at: i64) -> Result<NewJob, DbErr> {
 }
 
 /// Enqueues the first run of each schedule. A run that is already enqueued is unchanged, unless its interval has become
-/// shorter.
+/// shorter. A backup is due at once if its destination contains none.
 pub async fn ensure_scheduled(app: &App) -> Result<(), DbErr> {
     let now = app.clock.now();
     for kind in SCHEDULES {
         let Some(interval) = interval(app, kind) else { continue };
-        let latest = now + interval.as_millis() as i64;
+        let latest = match kind == BACKUP && app.backups.is_destination_empty().await {
+            true => now,
+            false => now + interval.as_millis() as i64,
+        };
         app.db
             .write(async move |tx: Tx| {
                 let next = match tx.queued_at(&format!("schedule of {kind}")).await? {

@@ -1,6 +1,7 @@
 //! `tenon backup` and `tenon restore`, and backups of a running service.
 use std::{
     fs::{self, File},
+    os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
     process::{Command, Stdio},
     sync::{
@@ -127,12 +128,21 @@ fn a_backup_with_a_list_of_images_restores_without_their_bytes() {
     let backup = back_up(&sandbox, &["--media", "list"]);
     let other = with_key_of(&sandbox);
     let restored = restore_into(&other, &backup, &[]).succeeds();
-    let warning = "the bytes of 1 images are not in the storage of images";
+    let warning = "the bytes of 1 image are not in the storage of images";
     assert!(restored.stderr.contains(warning), "{restored:?}");
+    assert!(
+        restored.stdout.contains("images: 0 of 1 listed in the backup are in the storage"),
+        "{restored:?}"
+    );
     assert_eq!(files(&other.0.join("data/media")), 0);
     let checked = other.tenon(&["doctor"]);
-    assert!(checked.stdout.contains("failed  images: the bytes of 1 images are missing"), "{checked:?}");
+    assert!(checked.stdout.contains("failed  images: the bytes of 1 image are missing"), "{checked:?}");
     checked.fails(1, "1 check failed");
+    let replaced = restore_into(&sandbox, &backup, &["--replace"]).succeeds();
+    assert!(
+        replaced.stdout.contains("images: 1 of 1 listed in the backup are in the storage"),
+        "{replaced:?}"
+    );
 }
 
 #[api_test]
@@ -298,4 +308,54 @@ fn the_parameters_of_a_database_url_are_not_part_of_its_path() {
     sandbox.tenon(&restore).fails(1, "tenon.db exists: add --replace");
     sandbox.tenon(&[&restore[..], &["--replace"]].concat()).succeeds();
     assert!(!sandbox.0.join("data/tenon.db?mode=rwc").exists());
+}
+
+#[api_test]
+fn a_backup_replaces_only_a_backup() {
+    let sandbox = Sandbox::new();
+    fill(&sandbox);
+    for (name, text) in [("data/tenon.toml", ""), ("notes.txt", "notes"), ("empty", "")] {
+        fs::write(sandbox.0.join(name), text).expect("a file");
+    }
+    // Of another program, with the name of the first entry.
+    let other = [b"backup.json".to_vec(), vec![0; 4096]].concat();
+    fs::write(sandbox.0.join("other.tar"), other).expect("a file");
+    // The logs of the database exist while it is open.
+    query(&sandbox, async |_: &Db| {
+        for name in ["tenon.db", "tenon.db-wal", "tenon.db-shm", "secret.key", "tenon.toml"]
+            .map(|name| format!("data/{name}"))
+            .into_iter()
+            .chain(["notes.txt", "empty", "other.tar"].map(str::to_owned))
+        {
+            let inode = || fs::metadata(sandbox.0.join(&name)).expect("a file").ino();
+            let before = inode();
+            let message =
+                format!("{name}: exists and is not a backup: choose another name, or delete the file first");
+            sandbox.tenon(&["backup", &name]).fails(1, &message);
+            assert_eq!(inode(), before, "{name}");
+        }
+    });
+    sandbox.tenon(&["doctor"]).succeeds();
+    let file = back_up(&sandbox, &[]);
+    let before = fs::metadata(&file).expect("a backup").ino();
+    back_up(&sandbox, &[]);
+    assert_ne!(fs::metadata(&file).expect("a backup").ino(), before, "a backup is replaced");
+}
+
+#[api_test]
+fn a_backup_is_not_written_to_a_terminal() {
+    let sandbox = Sandbox::new();
+    fill(&sandbox);
+    let terminal = File::options().read(true).write(true).open("/dev/ptmx").expect("a terminal");
+    let output = Command::new(env!("CARGO_BIN_EXE_tenon"))
+        .args(["backup", "-", "--data-dir"])
+        .arg(sandbox.0.join("data"))
+        .stdout(terminal)
+        .output()
+        .expect("the command runs");
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        output.status.code() == Some(1) && stderr.contains("standard output is a terminal"),
+        "{output:?}"
+    );
 }

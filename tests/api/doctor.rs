@@ -71,12 +71,18 @@ fn doctor_names_each_problem_and_changes_nothing() {
     let orphan = data("media/ab").join("ab".repeat(16));
     fs::create_dir_all(&orphan).expect("a folder");
     fs::write(orphan.join("original.png"), "orphan").expect("a file");
-    fails("orphaned images: 1 folders belong to no image, such as ab/abab");
+    fails("orphaned images: 1 folder without an image, such as ab/abab");
     fs::remove_dir_all(orphan).expect("deleted");
     let scheduled = sandbox.run(&[("TENON_BACKUP_SCHEDULE", "6h")], "", &["doctor"]);
     assert!(scheduled.stdout.contains("failed  scheduled backups: there is none"), "{scheduled:?}");
+    let little = sandbox.run(&[("TENON_MIN_FREE_SPACE", "1099511627776")], "", &["doctor"]);
+    little.fails(1, "1 check failed");
+    assert!(little.stdout.contains("has less than min_free_space, 1048576 MiB"), "{little:?}");
+    sandbox.tenon(&["migrate", "down", "--yes", "--steps", "2"]).succeeds();
+    fails("_audit_request are not applied: run tenon migrate up");
+    sandbox.tenon(&["migrate", "up"]).succeeds();
     sandbox.tenon(&["migrate", "down", "--yes"]).succeeds();
-    fails("is not applied: run tenon migrate up");
+    fails("_audit_request is not applied: run tenon migrate up");
     let checked = sandbox.tenon(&["doctor"]).stdout;
     for name in ["clock", "scheduled backups"] {
         assert!(checked.contains(&format!("ok      {name}: ")), "{checked}");
@@ -112,4 +118,27 @@ fn doctor_finds_a_damaged_page() {
     assert!(checked.code == Some(1), "{checked:?}");
     let backup = sandbox.tenon(&["backup", "damaged.tar"]);
     assert!(backup.code == Some(1) && !sandbox.0.join("damaged.tar").exists(), "{backup:?}");
+}
+
+#[api_test]
+fn a_database_that_cannot_be_opened_is_a_failed_check_of_its_integrity() {
+    let sandbox = Sandbox::new();
+    fill(&sandbox);
+    let path = sandbox.0.join("data/tenon.db");
+    let intact = fs::read(&path).expect("a database");
+    let mut damaged_schema = intact.clone();
+    damaged_schema[100..4096].fill(0xff);
+    for damaged in [damaged_schema, b"no database".repeat(1000)] {
+        fs::write(&path, damaged).expect("written");
+        let checked = sandbox.tenon(&["doctor"]);
+        checked.fails(1, "1 check failed");
+        let integrity = checked.stdout.lines().find(|line| line.starts_with("failed  integrity: "));
+        let fix = "Stop the service, and restore a backup with tenon restore FILE --replace";
+        assert!(integrity.is_some_and(|line| line.ends_with(fix)), "{checked:?}");
+        let skipped = checked.stdout.lines().filter(|line| line.starts_with("skipped ")).count();
+        assert_eq!((skipped, checked.stdout.lines().count()), (7, 12), "{checked:?}");
+        let backup = sandbox.tenon(&["backup", "damaged.tar"]);
+        backup.fails(1, fix);
+        assert!(!backup.stderr.contains("--data-dir"), "{backup:?}");
+    }
 }

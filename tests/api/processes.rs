@@ -28,6 +28,10 @@ impl<'a> Server<'a> {
     }
 
     fn start_with(sandbox: &'a Sandbox, arguments: &[&str]) -> Self {
+        Server::start_in(sandbox, &[], arguments)
+    }
+
+    fn start_in(sandbox: &'a Sandbox, variables: &[(&str, &str)], arguments: &[&str]) -> Self {
         let file = |name: &str| File::create(sandbox.0.join(name)).expect("a file");
         let child = Command::new("sh")
             .args(["-c", "ulimit -Sn 64; exec \"$@\"", "sh", env!("CARGO_BIN_EXE_tenon"), "serve"])
@@ -37,6 +41,7 @@ impl<'a> Server<'a> {
             .env("TENON_TIMEOUT_SCALE", "0.1")
             // A slow machine would log warnings.
             .env("TENON_LOG_SQL", "off")
+            .envs(variables.iter().copied())
             .stdin(Stdio::null())
             .stdout(file("stdout"))
             .stderr(file("stderr"))
@@ -112,6 +117,8 @@ fn standard_output_is_empty_and_a_stop_logs_no_warnings() {
         assert_eq!(server.stop(), Some(0));
         assert_eq!(fs::read_to_string(sandbox.0.join("stdout")).expect("a file"), "", "start {start}");
         let log = server.log();
+        let stop = log.find("shutting down: /readyz responds 503, connections are accepted for 500ms, ");
+        assert!(stop.is_some() && stop < log.find("all connections are closed"), "{log}");
         assert_eq!(log.to_lowercase().contains("migration"), has_migrations, "{log}");
         let warnings = log.lines().filter(|line| line.contains(" WARN ") || line.contains(" ERROR "));
         let unexpected: Vec<_> = warnings.filter(|line| !line.contains("there is no admin yet")).collect();
@@ -130,4 +137,40 @@ fn a_start_with_demo_logs_why_no_content_was_added() {
         assert_eq!(log.contains(reason), !is_empty, "{log}");
         server.stop();
     }
+}
+
+#[api_test]
+fn every_line_of_a_json_log_is_json() {
+    let sandbox = Sandbox::new();
+    let variables = [
+        ("TENON_LOG_FORMAT", "json"),
+        ("TENON_LISTN", "127.0.0.1:0"),
+        // No collector: the warning names the URL of the requests.
+        ("TENON_OTLP_ENDPOINT", "http://127.0.0.1:1"),
+    ];
+    let mut server = Server::start_in(&sandbox, &variables, &[]);
+    server.wait_for("http://127.0.0.1:1/v1/traces");
+    server.stop();
+    let log = server.log();
+    for line in log.lines() {
+        assert!(serde_json::from_str::<serde_json::Value>(line).is_ok(), "{line}");
+    }
+    let first = log.lines().next().unwrap_or_default();
+    assert!(first.contains("TENON_LISTN is not a setting and is ignored"), "{log}");
+}
+
+#[api_test]
+fn the_command_in_the_log_creates_the_first_admin() {
+    let sandbox = Sandbox::new();
+    let server = Server::start(&sandbox);
+    let command = server.wait_for("there is no admin yet. Create one: ");
+    let program = std::path::Path::new(env!("CARGO_BIN_EXE_tenon"));
+    let path = format!(
+        "{}:{}",
+        program.parent().expect("a folder").display(),
+        std::env::var("PATH").unwrap_or_default()
+    );
+    let created = Command::new("sh").args(["-c", &command]).env("PATH", path).output().expect("sh runs");
+    let output = String::from_utf8_lossy(&created.stdout);
+    assert!(created.status.success() && output.contains(" admin ada@acme.test"), "{command}: {created:?}");
 }

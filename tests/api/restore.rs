@@ -40,7 +40,7 @@ fn a_restored_backup_has_all_data_but_no_sessions_and_another_signing_key() {
     let report = restore_into(&other, &backup, &[]).succeeds().stdout;
     for line in [
         "images: 1 stored, 0 unchanged",
-        "ended 1 sessions, deleted 1 preview links and replaced the signing key",
+        "ended 1 session, deleted 1 preview link and replaced the signing key",
         "accounts were restored with the password, role and state of that time",
         "admin ada@acme.test (active)",
         "\"ci\" of ada@acme.test: posts:read, expires 20",
@@ -248,4 +248,41 @@ fn postgres_is_backed_up_and_restored_into_an_empty_database() {
     assert!(report.contains("admin ada@acme.test (active)"), "{report}");
     sandbox.run(&target, "", &["doctor"]).succeeds();
     sandbox.tenon(&["restore", "backup.tar"]).fails(1, "sealed with the secret key");
+}
+
+#[api_test]
+fn a_file_that_is_not_a_backup_is_named_once_and_not_printed() {
+    let sandbox = Sandbox::new();
+    let file = |name: &str, content: &[u8]| fs::write(sandbox.0.join(name), content).expect("written");
+    file("escapes", "\u{1b}[31mred\u{7}".repeat(200).as_bytes());
+    let rejected = sandbox.tenon(&["restore", "escapes"]);
+    rejected.fails(1, "escapes: it is not a backup, or it is damaged: an entry has no valid tar header\n");
+    let missing = sandbox.tenon(&["restore", "nofile.tar"]);
+    assert_eq!(missing.stderr, "error: nofile.tar: No such file or directory (os error 2)\n");
+    fs::create_dir(sandbox.0.join("folder")).expect("a folder");
+    sandbox.tenon(&["restore", "folder"]).fails(1, "folder: it cannot be read: Is a directory");
+    sandbox.tenon(&["restore", "-"]).fails(1, "write standard input to a file first");
+    let controls = |texts: &[&str]| {
+        texts.iter().any(|text| text.chars().any(|letter| letter.is_control() && letter != '\n'))
+    };
+    assert!(!controls(&[&rejected.stdout, &rejected.stderr]), "{rejected:?}");
+}
+
+#[api_test]
+fn a_restore_reports_the_waiting_jobs_with_effects_outside_of_the_database() {
+    let sandbox = Sandbox::new();
+    fill(&sandbox);
+    let report = |sandbox: &Sandbox| {
+        let backup = back_up(sandbox, &[]);
+        restore_into(&with_key_of(sandbox), &backup, &[]).succeeds().stdout
+    };
+    execute(
+        &sandbox,
+        "INSERT INTO jobs (id, kind, queue, data, state, run_at, enqueue_count, attempts, max_attempts, version, \
+         created_at, updated_at) SELECT id, 'service.sweep', 'internal', 'null', 'ready', 0, 1, 0, 8, 1, 0, 0 \
+         FROM users WHERE email IS NOT NULL",
+    );
+    assert!(!report(&sandbox).contains("for the start of the service"));
+    execute(&sandbox, "UPDATE jobs SET kind = 'webhooks.deliver', queue = 'external'");
+    assert!(report(&sandbox).contains("1 job waits for the start of the service"));
 }

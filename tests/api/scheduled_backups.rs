@@ -84,8 +84,34 @@ async fn the_schedule_of_backups_follows_its_setting() {
         jobs["data"].as_array().expect("jobs").iter().map(|job| job["runAt"].clone()).collect::<Vec<_>>()
     };
     assert!(scheduled(&off).await.is_empty());
-    let on = Api::with(&[("backup_schedule", "6h")]).await;
+    let sandbox = Sandbox::new();
+    let path = sandbox.0.display().to_string();
+    let on = Api::with(&[("backup_schedule", "6h"), ("backup_dir", path.as_str())]).await;
     assert_eq!(scheduled(&on).await, ["2026-11-21T09:00:00.000Z"]);
+    let backup = sandbox.0.join("tenon-2026-11-21t080000z.tar");
+    fs::write(&backup, "").expect("a file");
     on.clock.advance(-7 * 3_600_000);
     assert_eq!(scheduled(&on).await, ["2026-11-21T08:00:00.000Z"], "at most one interval from now");
+    fs::remove_file(backup).expect("deleted");
+    assert_eq!(scheduled(&on).await, ["2026-11-21T02:00:00.000Z"], "at once, because there is no backup");
+}
+
+#[api_test]
+async fn a_configured_folder_that_is_missing_is_not_created() {
+    let sandbox = Sandbox::new();
+    let folder = sandbox.0.join("mounted/backups");
+    let path = folder.display().to_string();
+    let settings = [("backup_schedule", "6h"), ("backup_dir", path.as_str())];
+    let api = Api::start().await;
+    let (backups, _) = backups(&api, &settings);
+    let message = format!("backup_dir: must be an existing folder, got {path}");
+    let failed = backups.run_scheduled().await.err().expect("an error");
+    assert!(failed.to_string().contains(&message), "{failed}");
+    let variables = [("TENON_BACKUP_SCHEDULE", "6h"), ("TENON_BACKUP_DIR", path.as_str())];
+    sandbox.run(&variables, "", &["serve", "--listen", "127.0.0.1:0"]).fails(1, &message);
+    let checked = sandbox.run(&variables, "", &["doctor"]);
+    assert!(checked.stdout.contains(&format!("failed  scheduled backups: {message}")), "{checked:?}");
+    assert!(!sandbox.0.join("mounted").exists());
+    fs::create_dir_all(&folder).expect("a folder");
+    backups.run_scheduled().await.expect("a backup");
 }

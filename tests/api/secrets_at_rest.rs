@@ -311,3 +311,67 @@ fn the_data_folder_is_private() {
     create();
     assert_eq!(mode("tenon.toml"), 0o644);
 }
+
+#[api_test]
+async fn an_instance_without_the_newest_key_does_not_seal() {
+    let sandbox = Sandbox::new();
+    let [file, other] = ["secret.key", "other.key"].map(|name| sandbox.0.join(name));
+    let path = file.display().to_string();
+    let settings = [("secret_key", ""), ("secret_key_file", &path), ("allow_private_networks", "on")];
+    let api = Api::with(&settings).await;
+    let (id, _) = create_endpoint(&api).await;
+    fs::copy(&file, &other).expect("a copy of the key");
+    let rotate = |file: &PathBuf| {
+        let file = file.display().to_string();
+        let variables =
+            [("TENON_SECRET_KEY_FILE", file.as_str()), ("TENON_DATABASE_URL", api.database_url.as_str())];
+        sandbox.run(&variables, "", &["secret-key", "rotate"])
+    };
+    // At another instance, whose file is a copy.
+    let rotated = rotate(&other).succeeds().stdout;
+    let copy = format!("all other instances need this key before they seal again: copy {}", other.display());
+    assert_eq!(rotated.contains(&copy), api.database_url.starts_with("postgres"), "{rotated}");
+    let newest = read_key_file(&other).expect("the key file").first().ids();
+    let admin = api.sign_in(Role::Admin).await;
+    let headers = json!([{ "name": "x-api-key", "value": "key-of-the-receiver" }]);
+    let own = json!({ "secret": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw" });
+    let new = json!({ "url": "http://127.0.0.1:9/", "events": ["posts"] });
+    let endpoint = format!("/api/webhook-endpoints/{id}");
+    let before = sealed_values(&api).await;
+    api.log_lines();
+    for response in [
+        admin.post("/api/webhook-endpoints", new.clone()).await,
+        admin.patch(&endpoint, json!({ "headers": headers })).await,
+        admin.patch(&endpoint, own).await,
+        admin.post_empty(&format!("{endpoint}/rotate-secret")).await,
+    ] {
+        response.is(500);
+    }
+    let reasons = api.log_lines().into_iter().map(|line| line["reason"].clone());
+    let named = reasons.filter(|reason| reason.as_str().is_some_and(|reason| reason.contains(&newest)));
+    assert_eq!(named.count(), 4);
+    assert_eq!(sealed_values(&api).await, before);
+    // Nor does a rotation with the other file replace its key.
+    let keys = fs::read(&file).expect("the key file");
+    rotate(&file).fails(1, &format!("sealed with the secret key {newest}, and {path} has "));
+    assert_eq!(fs::read(&file).expect("the key file"), keys);
+    fs::copy(&other, &file).expect("a copy of the key");
+    admin.post("/api/webhook-endpoints", new).await.is(201);
+    assert!(sealed_values(&api).await.iter().all(|value| key_id(value) == Some(&newest)));
+}
+
+#[api_test]
+async fn a_rotation_with_a_key_in_the_settings_makes_no_key() {
+    let sandbox = Sandbox::new();
+    let api = Api::start().await;
+    let rotate = |key: &str| {
+        let variables = [("TENON_SECRET_KEY", key), ("TENON_DATABASE_URL", api.database_url.as_str())];
+        sandbox.run(&variables, "", &["secret-key", "rotate"])
+    };
+    let note = "secret_key is set, so no new key was made. To replace it, generate a key";
+    rotate(SECRET_KEY).fails(1, note);
+    let new = SecretKeys::generate().expect("a key").to_file().expose().trim().to_owned();
+    let rotated = rotate(&format!("{new},{SECRET_KEY}")).succeeds().stdout;
+    assert!(rotated.starts_with("sealed ") && rotated.contains(note), "{rotated}");
+    rotate(&new).fails(1, "all secrets are already sealed with the key");
+}

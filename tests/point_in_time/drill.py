@@ -103,7 +103,7 @@ run("doctor")
 # The chosen second becomes the database of the service, without its sessions.
 run("backup", f"{folder}.tar", "--media", "list", "--database-url", f"sqlite://{folder}-chosen/tenon.db")
 report = run("restore", f"{folder}.tar", "--replace")
-if "ended 1 sessions" not in report:
+if "ended 1 session," not in report:
     sys.exit(report)
 run("doctor")
 with Service() as service:

@@ -25,7 +25,7 @@ impl TestDatabase {
         self.db.clone().close().await?;
         let schema = ExclusiveSchema::lock(&self.url).await;
         let result = match schema {
-            Ok(schema) => schema.expect("the database is not in use").rollback(steps as u32).await,
+            Ok(schema) => schema.expect("the database is not in use").rollback(steps as u32).await.map(drop),
             Err(error) => Err(error),
         };
         self.db = Db::open(&self.url).await?;

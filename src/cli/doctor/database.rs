@@ -3,7 +3,7 @@ use sea_orm::{ConnectionTrait, DbBackend, DbErr, Statement};
 
 use super::Check;
 use crate::{
-    cli::errors::database_message,
+    cli::{connect::RESTORE, errors::database_message},
     config::Config,
     infra::{
         audit_log::Verified,
@@ -17,8 +17,6 @@ use crate::{
 
 /// Maximum difference of the clocks of this machine and of the database, in milliseconds.
 const MAX_DIFFERENCE: i64 = 5000;
-
-const RESTORE: &str = "stop the service and restore a backup with tenon restore --replace";
 
 /// The counters: a query for the number of wrong values, their name, and the statement that fixes them.
 const COUNTERS: [(&str, &str, &str); 3] = [
@@ -43,9 +41,10 @@ const COUNTERS: [(&str, &str, &str); 3] = [
     ),
 ];
 
-fn problem(error: &DbErr) -> Vec<String> {
+/// Returns the message of a failed check, with its fix.
+pub fn problem(error: &DbErr) -> Vec<String> {
     vec![match fault(error) {
-        _ if is_damaged(error) => format!("{}: {RESTORE}", database_message(error)),
+        _ if is_damaged(error) => format!("{}. {RESTORE}", database_message(error)),
         Fault::TimeLimit => format!("not checked, because of the time limit: {}", database_message(error)),
         _ => format!("{}: check the database", database_message(error)),
     }]
@@ -76,7 +75,7 @@ pub async fn integrity(db: &Db, url: &str) -> Check {
     let problems = check_sqlite(path).await.map_err(|error| problem(&error))?;
     match problems.is_empty() {
         true => Ok("the pages, indexes and references of the database are consistent".to_owned()),
-        false => Err(problems.into_iter().map(|text| format!("{text}: {RESTORE}")).collect()),
+        false => Err(problems.into_iter().map(|text| format!("{text}. {RESTORE}")).collect()),
     }
 }
 
@@ -87,8 +86,9 @@ pub async fn schema(db: &Db) -> Check {
     match pending.is_empty() {
         true => Ok("all migrations are applied".to_owned()),
         false => Err(vec![format!(
-            "{} is not applied: run tenon migrate up, or start the service",
-            pending.join(", ")
+            "{} {} not applied: run tenon migrate up, or start the service",
+            pending.join(", "),
+            if pending.len() == 1 { "is" } else { "are" }
         )]),
     }
 }

@@ -12,6 +12,7 @@ use crate::{
         private_files::{self, Private},
         work_folder::folder_of,
     },
+    resources::health::DataFolder,
 };
 
 /// Free bytes that the service needs in any case, for the write-ahead log and for uploads.
@@ -35,8 +36,16 @@ pub fn permissions(config: &Config) -> Check {
     }
 }
 
-/// A backup and a migration need as much space as the database.
-pub fn free_space(config: &Config) -> Check {
+/// A backup and a migration need as much space as the database. The readiness check requires `min_free_space` in `data_dir`.
+pub async fn free_space(config: &Config) -> Check {
+    let data = DataFolder::new(&config.storage);
+    if !data.has_free_space().await {
+        return Err(vec![format!(
+            "{} has less than min_free_space, {} MiB, so /readyz responds 503: delete files or enlarge the file system",
+            data.path.display(),
+            data.min_free_space.div_ceil(1 << 20)
+        )]);
+    }
     let url = config.database_url();
     let database = sqlite_path(&url);
     let folder = database.map_or(config.storage.data_dir.as_path(), folder_of);
@@ -60,10 +69,13 @@ pub async fn scheduled_backups(config: &Config) -> Check {
         return Ok("none, because backup_schedule is not set".to_owned());
     };
     let failed = |error: std::io::Error| vec![format!("{error}: check the settings backup_… and s3_…")];
+    config.check_backup_dir().map_err(|problem| vec![problem])?;
     let store = config.backup_store().map_err(failed)?;
     let backups = list_backups(&store).await.map_err(failed)?;
     let Some(backup) = backups.first() else {
-        return Err(vec!["there is none: start the service, and read its log".to_owned()]);
+        return Err(vec![
+            "there is none: restart the service, which makes one at its start, and read its log".to_owned(),
+        ]);
     };
     let age = (Clock::System.now() - backup.written_at).max(0).unsigned_abs() / 60_000;
     match age <= 2 * interval.0.as_secs() / 60 {

@@ -4,6 +4,7 @@ use crate::{
     backup::restore::missing_images,
     infra::{blobs::Blobs, db::Db},
     resources::content::media::inventory::known_stems,
+    schema::counted,
 };
 
 /// Images whose names are printed.
@@ -14,7 +15,8 @@ pub async fn missing(db: &Db, store: &Blobs) -> Check {
     match missing_images(db, store).await {
         Ok((0, _)) => Ok("each image has its bytes".to_owned()),
         Ok((count, examples)) => Err(vec![format!(
-            "the bytes of {count} images are missing, such as {}: restore them from a backup, or delete the images",
+            "the bytes of {} are missing, such as {}: restore them from a backup, or delete the images",
+            counted(count, "image"),
             examples.join(", ")
         )]),
         Err(error) => Err(vec![format!("{}: check media_dir or s3_…", message(&error))]),
@@ -43,8 +45,8 @@ pub async fn orphans(db: &Db, store: &Blobs) -> Check {
     }
     let examples = orphans.iter().take(MAX_EXAMPLES).map(String::as_str).collect::<Vec<_>>().join(", ");
     Err(vec![format!(
-        "{} folders belong to no image, such as {examples}: delete them from the storage of images. After a restore, they \
-         are images that were uploaded after the backup",
-        orphans.len()
+        "{} without an image, such as {examples}: delete them from the storage of images. After a restore, they are images \
+         that were uploaded after the backup",
+        counted(orphans.len() as u64, "folder")
     )])
 }

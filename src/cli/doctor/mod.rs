@@ -8,7 +8,10 @@ use std::process::ExitCode;
 use clap::Args;
 
 use super::{errors::database_message, print};
-use crate::{config::Config, infra::db::Db};
+use crate::{
+    config::Config,
+    infra::{db::Db, dump::is_damaged},
+};
 
 /// Check the data and the installation, also while the service runs
 ///
@@ -58,15 +61,24 @@ impl Doctor {
         };
         report.add("settings", Ok("valid".to_owned()));
         report.add("permissions", files::permissions(config));
-        report.add("free space", files::free_space(config));
+        report.add("free space", files::free_space(config).await);
+        report.add("scheduled backups", files::scheduled_backups(config).await);
         match Db::open_existing(&config.database_url()).await {
             Ok(db) => {
                 check_data(&mut report, &db, config).await;
                 db.close().await.map_err(|error| database_message(&error))?;
             }
             Err(error) => {
-                let fix = "start the service, or restore a backup with tenon restore";
-                report.add("database", Err(vec![format!("{}: {fix}", database_message(&error))]));
+                if is_damaged(&error) {
+                    report.add(INTEGRITY, Err(database::problem(&error)));
+                } else {
+                    let fix = "start the service, or restore a backup with tenon restore";
+                    report.add("database", Err(vec![format!("{}: {fix}", database_message(&error))]));
+                    report.skip(INTEGRITY, NEEDS_DATABASE);
+                }
+                for name in [CLOCK, SCHEMA].into_iter().chain(NEEDS_SCHEMA) {
+                    report.skip(name, NEEDS_DATABASE);
+                }
             }
         }
         match report.failed {
@@ -80,6 +92,11 @@ impl Doctor {
 /// The checks that query tables of the current schema.
 const NEEDS_SCHEMA: [&str; 5] = [SECRET_KEY, AUDIT_LOG, COUNTERS, IMAGES, ORPHANED_IMAGES];
 
+const NEEDS_DATABASE: &str = "requires a database that can be opened";
+
+const INTEGRITY: &str = "integrity";
+const CLOCK: &str = "clock";
+const SCHEMA: &str = "schema";
 const SECRET_KEY: &str = "secret key";
 const AUDIT_LOG: &str = "audit log";
 const COUNTERS: &str = "counters";
@@ -87,12 +104,11 @@ const IMAGES: &str = "images";
 const ORPHANED_IMAGES: &str = "orphaned images";
 
 async fn check_data(report: &mut Report, db: &Db, config: &Config) {
-    report.add("integrity", database::integrity(db, &config.database_url()).await);
-    report.add("clock", database::clock(db).await);
-    report.add("scheduled backups", files::scheduled_backups(config).await);
+    report.add(INTEGRITY, database::integrity(db, &config.database_url()).await);
+    report.add(CLOCK, database::clock(db).await);
     let schema = database::schema(db).await;
     let is_current = schema.is_ok();
-    report.add("schema", schema);
+    report.add(SCHEMA, schema);
     if !is_current {
         for name in NEEDS_SCHEMA {
             report.skip(name, "requires the schema of this program");

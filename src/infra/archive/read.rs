@@ -1,5 +1,6 @@
 //! Reads and verifies an archive.
 use std::{
+    error::Error,
     fs::File,
     io::{self, BufRead, BufReader, BufWriter, Read, Seek, Write},
 };
@@ -46,6 +47,9 @@ pub fn read_archive(
         let path = String::from_utf8(entry.path_bytes().into_owned());
         let path =
             path.map_err(|_| ArchiveError::Malformed("the name of an entry is not UTF-8".to_owned()))?;
+        if path.chars().any(char::is_control) {
+            return Err(ArchiveError::Malformed("the name of an entry has control characters".to_owned()));
+        }
         let size = entry.header().entry_size().map_err(malformed)?;
         if !visit(Entry { path: &path, size, content: &mut entry })? {
             return Ok(());
@@ -94,7 +98,7 @@ fn compare(mut manifest: impl BufRead, mut computed: impl BufRead) -> Result<(),
         }
         let line = String::from_utf8_lossy(if actual.is_empty() { &expected } else { &actual }).into_owned();
         let path = line.split_once("  ").map_or(line.as_str(), |(_, path)| path).trim_end();
-        return Err(ArchiveError::Mismatch(path.to_owned()));
+        return Err(ArchiveError::Mismatch(path.escape_debug().to_string()));
     }
 }
 
@@ -105,9 +109,24 @@ fn next_line(input: &mut impl BufRead) -> io::Result<Vec<u8>> {
     Ok(line)
 }
 
+/// Converts an error of the tar library. Its messages contain bytes of the file, which could control a terminal.
 fn malformed(error: io::Error) -> ArchiveError {
-    match error.kind() {
-        io::ErrorKind::UnexpectedEof => ArchiveError::Truncated,
-        _ => ArchiveError::Malformed(error.to_string()),
+    match (error.kind(), os_error(&error)) {
+        (io::ErrorKind::UnexpectedEof, _) => ArchiveError::Truncated,
+        (_, Some(code)) => ArchiveError::Io(io::Error::from_raw_os_error(code)),
+        _ => ArchiveError::Malformed("an entry has no valid tar header".to_owned()),
     }
+}
+
+/// Returns the code of the operating system in an error or in its causes.
+fn os_error(error: &io::Error) -> Option<i32> {
+    let mut cause: Option<&(dyn Error + 'static)> = Some(error);
+    while let Some(current) = cause {
+        let code = current.downcast_ref::<io::Error>().and_then(io::Error::raw_os_error);
+        if code.is_some() {
+            return code;
+        }
+        cause = current.source();
+    }
+    None
 }

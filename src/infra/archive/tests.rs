@@ -81,3 +81,13 @@ fn fails_if_the_content_is_shorter_than_its_size() {
     assert_eq!(error.kind(), io::ErrorKind::UnexpectedEof);
     assert!(writer.append(&"a".repeat(100), 0, &b""[..]).is_err());
 }
+
+#[test]
+fn messages_contain_no_bytes_of_the_file() {
+    for name in ["\u{1b}[31mred", "a\u{9b}b"] {
+        let error = entries(&archive(&[(name, b"")])).unwrap_err();
+        assert!(error.ends_with("the name of an entry has control characters"), "{error}");
+    }
+    let error = entries("\u{1b}[31mred".repeat(200).as_bytes()).unwrap_err();
+    assert!(error.ends_with("an entry has no valid tar header"), "{error}");
+}

@@ -57,7 +57,13 @@ impl Collector {
                 match &sent {
                     Ok(()) => metrics.exported.add(count),
                     Err(error) if is_failing => tracing::debug!(error, "spans could not be exported again"),
-                    Err(error) => tracing::warn!(error, "spans could not be exported: check otlp_endpoint"),
+                    Err(error) => {
+                        tracing::warn!(
+                            error,
+                            url = self.url,
+                            "spans could not be exported: check otlp_endpoint"
+                        );
+                    }
                 }
                 if sent.is_err() {
                     metrics.failed.add(count);

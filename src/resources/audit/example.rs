@@ -53,6 +53,7 @@ impl Example for AuditQuery {
             account: Some(account()),
             action: Some(EventType::UserUpdated.into()),
             resource_id: Some("0199c0de-2222-7c3d-8e1f-2a3b4c5d6e7f".into()),
+            request_id: Some("01a2239e-7ea5-70ea-bf3a-a800b908985c".into()),
             from: Some(Timestamp(1_763_634_600_000)),
             before: Some(Timestamp(1_763_721_000_001)),
         }

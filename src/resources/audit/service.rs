@@ -40,7 +40,7 @@ impl Audit {
     }
 
     pub async fn list(&self, query: &AuditQuery) -> Result<Page<AuditEntry>> {
-        let AuditQuery { paging, account, action, resource_id, from, before } = query;
+        let AuditQuery { paging, account, action, resource_id, request_id, from, before } = query;
         let mut find = audit_entry::Entity::find();
         if let Some(account) = account {
             find = find.filter(audit_entry::Column::Account.eq(account.0));
@@ -51,6 +51,9 @@ impl Audit {
         if let Some(id) = resource_id {
             find = find.filter(audit_entry::Column::ResourceId.eq(id.as_str()));
         }
+        if let Some(id) = request_id {
+            find = find.filter(audit_entry::Column::RequestId.eq(id.as_str()));
+        }
         if let Some(from) = from {
             find = find.filter(audit_entry::Column::At.gte(from.0));
         }
@@ -59,7 +62,9 @@ impl Audit {
         }
         let slice = PageQuery {
             cursor_key: &self.cursors,
-            list_id: format!("audit {account:?} {action:?} {resource_id:?} {from:?} {before:?}"),
+            list_id: format!(
+                "audit {account:?} {action:?} {resource_id:?} {request_id:?} {from:?} {before:?}"
+            ),
             order: vec![
                 SortKey::descending(audit_entry::Column::At),
                 SortKey::descending(audit_entry::Column::Position),

@@ -178,6 +178,8 @@ pub struct AuditQuery {
     pub action: Option<AuditedAction>,
     /// Only entries about the resource with this id.
     pub resource_id: Option<Text<200>>,
+    /// Only entries of the request with this id.
+    pub request_id: Option<Text<64>>,
     /// Only entries at or after this time.
     #[oai(rename = "at[gte]")]
     pub from: Option<Timestamp>,

@@ -50,6 +50,23 @@ pub fn seal(sealer: &Sealer, context: &str, secret: impl AsRef<[u8]>) -> Result<
     sealer.seal(context, secret.as_ref()).map(Redacted::from).map_err(seal_error(context))
 }
 
+/// Checks that this instance has the key that the shared secrets are sealed with, before a transaction stores a sealed
+/// value. It does not if the key was replaced in the file of another instance, which could not open the value then. A
+/// rotation locks the same rows first, so it begins after the transaction or is complete.
+///
+/// # Errors
+///
+/// 500 if this instance lacks the key.
+pub async fn require_current_key(tx: &Tx, sealer: &Sealer) -> Result<()> {
+    let rows = secret::Entity::find().order_by_asc(secret::Column::Name).lock_shared();
+    for row in rows.all(&**tx).await? {
+        if let Some(id) = sealing::key_id(row.value.expose()) {
+            sealer.require_key(id).map_err(seal_error(&context(&row.name)))?;
+        }
+    }
+    Ok(())
+}
+
 /// Opens the sealed secret of the row `context`.
 pub fn open(sealer: &Sealer, context: &str, sealed: &Redacted) -> Result<Secret<Vec<u8>>> {
     sealer.open(context, sealed.expose()).map_err(seal_error(context))

@@ -182,3 +182,25 @@ fn parses_settings() {
     assert!("X-Real-IP".parse::<ForwardedHeader>().is_err());
     assert!("10.0.0.0/33".parse::<Block>().is_err());
 }
+
+#[test]
+fn detects_blocks_that_together_contain_all_addresses_of_a_family() {
+    let family = |blocks: &[&str]| {
+        let blocks: Vec<Block> =
+            blocks.iter().map(|block| block.parse().unwrap_or_else(|error| panic!("{error}"))).collect();
+        all_addresses(&blocks)
+    };
+    for (blocks, expected) in [
+        (&[][..], None),
+        (&["0.0.0.0/1"], None),
+        (&["0.0.0.0/1", "128.0.0.0/1"], Some("IPv4")),
+        (&["200.1.2.3/1", "10.0.0.0/8", "64.0.0.0/2", "1.2.3.4/2"], Some("IPv4")),
+        (&["128.0.0.0/1", "0.0.0.0/2", "64.0.0.0/3"], None),
+        (&["0.0.0.1/32", "0.0.0.2/31", "128.0.0.0/1"], None),
+        (&["10.0.0.0/8", "8000::/1", "::/1"], Some("IPv6")),
+        (&["::1/128", "8000::/1", "4000::/2"], None),
+        (&["::/1", "128.0.0.0/1"], None),
+    ] {
+        assert_eq!(family(blocks), expected, "{blocks:?}");
+    }
+}

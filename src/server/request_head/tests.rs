@@ -95,5 +95,7 @@ fn messages_name_the_limits() {
     assert_eq!(detail(&long_target), "request target: must be at most 40 bytes");
     let headers = "headers: at most 1 are allowed, with at most 40 bytes each and 60 bytes in total";
     assert_eq!(detail("GET / HTTP/1.1\r\nHost: a\r\nX: b\r\n\r\n"), headers);
+    let user = "the request target must not contain user information";
+    assert_eq!(detail("GET http://u:p@host/ HTTP/1.1\r\nHost: a\r\n\r\n"), user);
     assert_eq!(detail(&format!("GET / HTTP/1.1\r\nX: {}\r\n\r\n", "a".repeat(60))), headers);
 }

@@ -30,6 +30,8 @@ async fn a_write_has_an_entry_with_actor_address_and_request_id() {
     let created = &found[0];
     assert_eq!(created["resource"], "posts");
     assert_eq!(created["requestId"], "req-1");
+    assert_eq!(entries(&admin, "requestId=req-1").await, found[..2]);
+    assert!(entries(&admin, "requestId=req").await.is_empty(), "only the whole id matches");
     assert_eq!(created["address"], "203.0.113.0/24");
     assert_eq!(created["count"], 1);
     assert_eq!(

@@ -112,7 +112,8 @@ impl Resource for IssuedApiKey {
 pub struct ApiKeyInput {
     /// A name for the key. Surrounding white space is removed.
     pub name: Line<100>,
-    /// The scopes of the key.
+    /// The scopes of the key. A scope that the role of the owner cannot use takes effect when the owner gets a role that
+    /// can.
     #[oai(validator(min_items = "1", max_items = "50"))]
     pub scopes: Vec<Scope>,
     /// When the key expires: at most one year after its creation, which is the default. Admins may set a later time.

@@ -70,6 +70,7 @@ async fn rotate(tx: &Tx, sealer: &Sealer, now: i64) -> Result<()> {
         tx.record(NewEntry::new(AuditAction::SigningKeysReplaced, "", now));
     }
     if let Some(active_at) = plan.publish {
+        secrets::require_current_key(tx, sealer).await?;
         let key = SigningKey::generate(now, active_at).map_err(internal_error)?;
         let private_key = BASE64_STANDARD.encode(key.pkcs8.expose());
         let row = signing_key::ActiveModel {

@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     config::BillingConfig,
-    domain::{money::Currency, secret::Secret},
+    domain::{money::Currency, result_ext::with_causes, secret::Secret},
     http::problem::Error,
     infra::{
         clock::Clock,
@@ -133,7 +133,10 @@ impl RateFetcher {
             Err(error) => jitter(self.failed(&FetchError::Storage(error.into())), JITTER),
         };
         if let Err(error) = lease.set_end(self.clock.now() + delay.as_millis() as i64).await {
-            tracing::debug!(?error, "could not shorten the lease of the source of rates: it expires");
+            tracing::debug!(
+                error = with_causes(&error),
+                "could not shorten the lease of the source of rates: it expires"
+            );
         }
         Some(delay)
     }

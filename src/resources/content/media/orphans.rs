@@ -13,6 +13,7 @@ use sea_orm::{
 
 use super::keys::{prefix, stem};
 use crate::{
+    domain::result_ext::with_causes,
     http::problem::{Error, Result},
     infra::{
         blobs::Blobs,
@@ -130,7 +131,7 @@ pub async fn sweep(db: &Db, blobs: &Blobs, now: i64) -> Result<()> {
     let mut failures = Vec::new();
     for row in deletable.all(db.read()).await? {
         let Err(error) = delete_blobs(db, blobs, &row.stem).await else { continue };
-        tracing::warn!(stem = row.stem, ?error, "cannot delete the blobs of an image");
+        tracing::warn!(stem = row.stem, error = with_causes(&error), "cannot delete the blobs of an image");
         // Moves the failed stem to the end of the order, so that it does not block the others.
         let postpone = Entity::update_many().col_expr(Column::Since, Expr::value(now));
         let postpone = postpone.filter(Column::Stem.eq(row.stem));

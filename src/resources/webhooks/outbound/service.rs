@@ -39,6 +39,7 @@ use crate::{
         http_client::{HttpClient, RequestUrl},
         sealing::Sealer,
     },
+    resources::shared::secrets,
     schema::ErrorCode,
 };
 
@@ -111,9 +112,11 @@ impl WebhookEndpoints {
         let (now, id) = (self.clock.now(), Uuid::now_v7());
         let sealed = sealed_secrets::seal(&self.sealer, id, &secret)?;
         let headers = custom_headers::seal(&self.sealer, id, &new.headers)?;
+        let sealer = self.sealer.clone();
         let row = self
             .db
             .write(async move |tx: Tx| {
+                secrets::require_current_key(&tx, &sealer).await?;
                 lock_position(&tx).await?;
                 if endpoint::Entity::find().count(&*tx).await? >= MAX_ENDPOINTS {
                     return Err(Error::ConflictWith(format!(
@@ -168,6 +171,10 @@ impl WebhookEndpoints {
         let headers = headers.transpose()?;
         let (admin, now, sealer) = (admin.clone(), self.clock.now(), self.sealer.clone());
         let updated = self.db.write(async move |tx: Tx| {
+            if headers.is_some() || own_secret.is_some() {
+                // Before the lock on the endpoint, as in a rotation of the secret key.
+                secrets::require_current_key(&tx, &sealer).await?;
+            }
             let current = load_for_update(&tx, id).await?;
             let mut row = apply(&tx, &current, patch).await?;
             check_filters(&admin, &current.events)?;
@@ -230,6 +237,7 @@ impl WebhookEndpoints {
         let (admin, sealer) = (admin.clone(), self.sealer.clone());
         let new_secret = secret.clone();
         let rotated = self.db.write(async move |tx: Tx| {
+            secrets::require_current_key(&tx, &sealer).await?;
             let current = load_for_update(&tx, id).await?;
             check_filters(&admin, &current.events)?;
             let mut row = current;
