@@ -44,11 +44,11 @@ impl RedirectsApi {
     #[oai(path = "/", method = "post", operation_id = "redirectsCreate")]
     async fn create(
         &self,
-        _editor: Caller<Editors>,
+        editor: Caller<Editors>,
         key: IdempotencyKey,
         new: JsonBody<RedirectInput>,
     ) -> Result<CreateResponse<Redirect>, ApiError<(BadRequest, CreateErrors)>> {
-        Ok(CreateResponse::new(self.0.create(new.0, key.0).await?))
+        Ok(CreateResponse::new(self.0.create(&editor, new.0, key.0).await?))
     }
 
     /// Get a redirect
@@ -71,7 +71,7 @@ impl RedirectsApi {
     #[oai(path = "/:key", method = "put", operation_id = "redirectsReplace")]
     async fn replace(
         &self,
-        _editor: Caller<Editors>,
+        editor: Caller<Editors>,
         /// The source of the rule, with or without the leading slash, or its key form (hyphens for slashes).
         key: Path<RedirectKey, ManySegments>,
         if_match: IfMatch,
@@ -82,7 +82,7 @@ impl RedirectsApi {
         ApiError<(BadRequest, Conflict, PreconditionFailed, PreconditionRequired)>,
     > {
         let (redirect, new) =
-            self.0.replace(&key.0, to.0, if_match.0.with_if_none_match(if_none_match.0)).await?;
+            self.0.replace(&editor, &key.0, to.0, if_match.0.with_if_none_match(if_none_match.0)).await?;
         Ok(OrRedirect::Body(ReplaceResponse::new(redirect, new)))
     }
 
