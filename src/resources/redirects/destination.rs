@@ -169,16 +169,6 @@ impl Destination {
         Some(location)
     }
 
-    /// Returns the path of a location that [`Destination::fill`] returned, without query and fragment. For
-    /// another host, the path includes the origin.
-    pub fn local_path<'a>(&self, location: &'a str) -> &'a str {
-        let path = if self.is_local { self.path_of(location) } else { location };
-        match path.split(['?', '#']).next().unwrap_or_default() {
-            "" => "/",
-            path => path,
-        }
-    }
-
     /// Returns the path of a location on the host of the destination, without query and fragment.
     pub fn host_path<'a>(&self, location: &'a str) -> &'a str {
         match self.path_of(location).split(['?', '#']).next().unwrap_or_default() {

@@ -25,7 +25,7 @@ use crate::{
         result_ext::ResultExt,
     },
     http::{
-        idempotency::{IdempotentRequest, Outcome, run_once},
+        idempotency::{IdempotentRequest, Outcome, run_once_with_body},
         problem::{Error, Result},
     },
     infra::{audit_log::Changes, db::Tx},
@@ -66,7 +66,7 @@ impl Redirects {
         let redirects = self.clone();
         let work = async move |tx: Tx| Ok(redirects.import(&tx, file, options).await?.report);
         // A dry run has no effect that a repeated request could repeat.
-        let done = run_once(&self.db, attempt.filter(|_| !options.dry_run), work).await?;
+        let done = run_once_with_body(&self.db, attempt.filter(|_| !options.dry_run), work).await?;
         self.refresh().await.ok_or_log("loading imported redirects");
         Ok(done)
     }

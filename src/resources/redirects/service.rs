@@ -167,7 +167,12 @@ impl Redirects {
         attempt: Option<IdempotentRequest>,
     ) -> Result<Outcome<Redirect>> {
         let (cache, now, is_admin) = (self.cache.clone(), self.clock.now(), caller.role == Role::Admin);
-        let created = run_once(&self.db, attempt, async move |tx| {
+        let key = RuleKey::Path(new.source.to_string());
+        let reload = |_: String| async move {
+            let row = find_row(self.db.read(), &key).await?;
+            row.map(Redirect::from).ok_or(Error::NotFound("redirect"))
+        };
+        let work = async move |tx: Tx| {
             let (source, to) = new.into_parts();
             let invalid = |message: &str| Error::invalid_field("#/source", ErrorCode::Invalid, message);
             let pattern = Pattern::parse(&source).map_err(|message| invalid(&message))?;
@@ -185,8 +190,8 @@ impl Redirects {
             let redirect = Redirect::from(row);
             emit(&tx, EventType::RedirectCreated, &redirect, now);
             Ok(redirect)
-        });
-        let created = created.await?;
+        };
+        let created = run_once(&self.db, attempt, work, reload).await?;
         self.refresh().await.ok_or_log("loading a new redirect");
         Ok(created)
     }
