@@ -136,6 +136,8 @@ impl RuleKey {
         let plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
         let lower = text.get(..8).unwrap_or(text).to_ascii_lowercase();
         match text.as_bytes().first() {
+            // A reference without a scheme (RFC 3986, section 4.2): a source with `https://` applies to any scheme.
+            Some(b'/') if text.starts_with("//") => RuleKey::Path(format!("https:{text}")),
             Some(b'/') => RuleKey::Path(text.to_owned()),
             Some(_) if lower.starts_with("http://") || lower.starts_with("https://") => {
                 RuleKey::Path(text.to_owned())
@@ -199,6 +201,8 @@ mod tests {
             ("-", "/"),
             ("-a.b", "/-a.b"),
             ("a-b", "/a-b"),
+            ("//old.acme.test/a", "https://old.acme.test/a"),
+            ("HTTPS://old.acme.test/a", "HTTPS://old.acme.test/a"),
         ] {
             assert_eq!(RuleKey::parse(text).path(), path, "{text}");
         }

@@ -15,7 +15,8 @@ pub fn from_map(map: RedirectMap) -> ParsedFile {
             file.errors.push(Remark::new(place, message));
             continue;
         }
-        file.entries.push(Entry::new(place, to.with_source(parsed.path().into())));
+        let source = if is_source { key.as_str() } else { parsed.path() };
+        file.entries.push(Entry::new(place, to.with_source(source.into())));
     }
     file
 }
