@@ -12,7 +12,7 @@ use crate::http::{
     auth::{Caller, Editors, Role},
     cache_control::CacheControl,
     extract::{IdempotencyKey, IfNoneMatch, JsonBody, Query},
-    problem::{ApiError, BadRequest, CreateErrors, Error},
+    problem::{ApiError, BadRequest, CreateErrors, Error, Forbidden},
     response::GetResponse,
     text_file::{TextDownload, TextUpload},
     upsert_response::Upserted,
@@ -35,7 +35,7 @@ impl RedirectFilesApi {
         query: Query<RedirectImportQuery>,
         key: IdempotencyKey,
         map: JsonBody<RedirectMap>,
-    ) -> Result<Upserted<RedirectImport>, ApiError<(BadRequest, CreateErrors)>> {
+    ) -> Result<Upserted<RedirectImport>, ApiError<(BadRequest, Forbidden, CreateErrors)>> {
         let options = options(&editor, &query);
         Ok(Upserted::new(self.0.run_import(from_map(map.0), options, key.0).await?))
     }
@@ -56,7 +56,7 @@ impl RedirectFilesApi {
         query: Query<RedirectImportQuery>,
         key: IdempotencyKey,
         file: TextUpload<Csv>,
-    ) -> Result<Upserted<RedirectImport>, ApiError<(BadRequest, CreateErrors)>> {
+    ) -> Result<Upserted<RedirectImport>, ApiError<(BadRequest, Forbidden, CreateErrors)>> {
         let options = options(&editor, &query);
         Ok(Upserted::new(self.0.run_import(from_csv(&file.0), options, key.0).await?))
     }
@@ -74,7 +74,7 @@ impl RedirectFilesApi {
         query: Query<RedirectImportQuery>,
         key: IdempotencyKey,
         file: TextUpload<Netlify>,
-    ) -> Result<Upserted<RedirectImport>, ApiError<(BadRequest, CreateErrors)>> {
+    ) -> Result<Upserted<RedirectImport>, ApiError<(BadRequest, Forbidden, CreateErrors)>> {
         let options = options(&editor, &query);
         Ok(Upserted::new(self.0.run_import(from_netlify(&file.0), options, key.0).await?))
     }
