@@ -73,7 +73,7 @@ pub enum Error {
     #[error("{0}")]
     ConflictWith(String),
     /// Several conflicts, each with its location in the body.
-    #[error("the body has {} conflicts with itself or with the current state", .0.len())]
+    #[error("the body conflicts with itself or with the current state")]
     Conflicts(Vec<Violation>),
     /// A value that the schema allows, but the state of the resource does not. The field's name, and the
     /// message.
@@ -234,7 +234,8 @@ impl Problem {
     }
 
     pub fn with_errors(mut self, mut errors: Vec<Violation>) -> Self {
-        errors.sort_by(|a, b| a.location.cmp(&b.location));
+        // Errors of the whole body follow those of its fields: one of them counts the errors that are not listed.
+        errors.sort_by_key(|error| (error.location == Location::body(), error.location.clone()));
         self.errors = errors;
         self
     }
