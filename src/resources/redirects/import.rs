@@ -13,7 +13,7 @@ use super::{
     formats::{Entry, ParsedFile, Place, Remark},
     hosts::RedirectHosts,
     rules::{RuleContext, check_dates, check_destination, check_source, find_conflicts, without_effect},
-    service::{EXTERNAL_FORBIDDEN, Redirects, new_row},
+    service::{EXTERNAL_FORBIDDEN, Redirects, external_changes, new_row},
     snapshot::Rule,
     source::Pattern,
     status::RedirectStatus,
@@ -28,7 +28,7 @@ use crate::{
         idempotency::{IdempotentRequest, Outcome, run_once_with_body},
         problem::{Error, Result},
     },
-    infra::{audit_log::Changes, db::Tx},
+    infra::db::Tx,
     schema::{MAX_VIOLATIONS, Violation},
 };
 
@@ -125,10 +125,8 @@ impl Redirects {
             redirect::Entity::insert_many(rows).on_conflict(upsert).exec_without_returning(&**tx).await?;
         }
         tx.touch("redirects").await?;
-        let external = rules.iter().filter(|rule| rule.external).count();
-        if external > 0 {
-            let changes = Changes::created([("external", Some(external.to_string()))]);
-            tx.record_changes("redirects", changes);
+        if rules.iter().any(|rule| rule.external) {
+            tx.record_changes("redirects", external_changes());
         }
         let (kind, href) = (EventType::RedirectsImported, "/api/redirects".to_owned());
         tx.emit(kind, "redirects", href, 0, Audience::Editors, now);

@@ -291,8 +291,13 @@ pub(super) const EXTERNAL_FORBIDDEN: &str = "external: only an admin may allow d
 /// Adds the right of a new rule to redirect to any host to its entry in the audit log.
 fn record_external(tx: &Tx, row: &redirect::Model) {
     if row.external != 0 {
-        tx.record_changes(row.id, Changes::created([("external", Some("1".to_owned()))]));
+        tx.record_changes(row.id, external_changes());
     }
+}
+
+/// Returns the changes of new rules that may redirect to any host.
+pub(super) fn external_changes() -> Changes {
+    Changes::created([("external", Some("true".to_owned()))])
 }
 
 /// Builds a rule, and validates its status, its dates and its destination.
