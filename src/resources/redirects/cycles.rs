@@ -319,11 +319,14 @@ impl Cycle {
 
     /// Returns the detail of the problem, with the paths: `/a -> /b -> /a`.
     pub fn message(&self) -> String {
-        let rule = match self.returns {
-            true => "must not form a redirect cycle",
-            false => "must not form a sequence of more than 20 redirects",
-        };
-        format!("{rule}: {}", self.text())
+        let text = self.text();
+        match self.returns {
+            true => format!("must not form a redirect cycle: {text}"),
+            false => format!(
+                "must not form a sequence of more than 20 redirects: {text}; browsers stop there: redirect to a path \
+                 that no source matches"
+            ),
+        }
     }
 
     fn text(&self) -> String {

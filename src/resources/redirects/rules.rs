@@ -97,7 +97,6 @@ fn conflicts(current: &CurrentRules, new: &[Rule], context: &RuleContext) -> Vec
     let operations = &context.operations;
     // A cycle through an exact rule contains its source, so the search can start from the new rules only.
     // Inactive rules are not in the cached snapshot, but could form a cycle with the new rules.
-    let is_plain = |rule: &Rule| rule.pattern.kind == Kind::Exact && rule.pattern.conditions.is_none();
     let usable = |cached: &&Arc<Snapshot>| cached.cycles.is_empty() && !cached.has_conditions;
     if let Some(snapshot) = current.snapshot.as_ref().filter(usable).filter(|_| new.iter().all(is_plain)) {
         let added = Snapshot::index(new.iter(), &[], &context.hosts, None);
@@ -128,6 +127,7 @@ fn conflicts(current: &CurrentRules, new: &[Rule], context: &RuleContext) -> Vec
             found.push(RuleConflict { rule: rule.id, message });
         }
     }
+    found.extend(repeated_sources(new, &unchanged));
     let search = CycleSearch { snapshot: &candidate, added: None, operations };
     let mut reported: HashSet<Uuid> = HashSet::new();
     for cycle in rules().filter_map(|rule| search.run(rule).err()) {
@@ -142,6 +142,26 @@ fn conflicts(current: &CurrentRules, new: &[Rule], context: &RuleContext) -> Vec
     }
     found.sort_by_key(|conflict| written.get(&conflict.rule).copied());
     found
+}
+
+/// Returns whether the source is one path without conditions.
+fn is_plain(rule: &Rule) -> bool {
+    rule.pattern.kind == Kind::Exact && rule.pattern.conditions.is_none()
+}
+
+/// Returns a conflict for each new rule that matches the same requests as a stored rule whose placeholders have other
+/// names. The older rule would apply, so the new one would have no effect.
+fn repeated_sources(new: &[Rule], unchanged: &[&Rule]) -> Vec<RuleConflict> {
+    let stored = unchanged.iter().filter(|rule| !is_plain(rule));
+    let stored: HashMap<String, &Rule> = stored.map(|rule| (rule.pattern.shape(), *rule)).collect();
+    let conflict = |rule: &Rule| {
+        let other = stored.get(&rule.pattern.shape())?;
+        let source: String = other.pattern.text().chars().take(200).collect();
+        let message =
+            format!("must not match the same requests as the redirect {source}: update or delete that one");
+        Some(RuleConflict { rule: rule.id, message })
+    };
+    new.iter().filter(|rule| !is_plain(rule)).filter_map(conflict).collect()
 }
 
 /// Returns the rules that redirect every path that they match to itself.
