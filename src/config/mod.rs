@@ -26,8 +26,7 @@ pub use sections::{
 };
 pub use types::{
     AuditDays, AuditOutput, BackupMedia, ByteCount, Certificates, CountryLocales, Days, FallbackRates, Limit,
-    MediaSizes, OtlpEndpoint, PrintedLine, PrintedLines, PublicUrl, WebhookId,
-    WebhookSecrets,
+    MediaSizes, OtlpEndpoint, PrintedLine, PrintedLines, PublicUrl, WebhookId, WebhookSecrets,
 };
 pub use unknown::unknown_env_vars;
 pub use upstreams::ConfiguredUpstream;
