@@ -62,8 +62,10 @@ async fn an_invalid_row_rejects_the_whole_file() {
         }
     };
     let json = r#"{ "/a": { "destination": "/b" }, "/livez": { "destination": "//evil.test" } }"#;
+    let host = r#"{ "//evil.test/a": { "destination": "/b" } }"#;
     for (format, media_type, file, expected) in [
         ("json", "application/json", json, "source: must not match an operation of the API: /livez"),
+        ("json", "application/json", host, "source: must not contain empty segments"),
         ("csv", "text/csv", "source,destination\n/a,/b\n/c,//evil.test\n", "line 3: destination: must"),
         ("csv", "text/csv", "from,to\n/a,/b\n", "line 1: the first line"),
         (
@@ -113,7 +115,7 @@ fn rules() -> Value {
         "/twice/*": temporary("/once/*/again/:splat"),
         "/words/*": temporary("/splat/:splat"),
         "/blog/*/by/*.html": permanent("/people/:splat/*"),
-        "/feed*": temporary("/feeds/*.xml"),
+        "/feed*": temporary("/rss/*.xml"),
         "/sale": { "destination": "/winter", "permanent": false, "startsAt": "2026-12-01T00:00:00.000Z" },
         "/sale/*": {
             "destination": "/winter/*", "permanent": true,

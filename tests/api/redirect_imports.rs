@@ -51,6 +51,11 @@ async fn the_first_rule_of_a_repeated_source_is_imported() {
         ])
     );
     assert_eq!(api.get("/c/1").await.is(307).header("location"), "/5");
+    // A stored rule is replaced only by its own source.
+    let rejected = import(&editor, "netlify", "/d /7\n/c/:z /8\n").await.is(409);
+    let message = "line 2: must not match the same requests as the redirect /c/:x: update or delete that one";
+    assert_eq!(messages(&rejected), [message]);
+    assert_eq!(import(&editor, "netlify", "/c/:x /8\n").await.is(201).body["updated"], 1);
 }
 
 #[api_test]

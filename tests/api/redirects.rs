@@ -173,6 +173,7 @@ async fn accepts_chains_and_rejects_cycles() {
         ("new/*", "/old/*", cycle, "/new/x1 -> /old/x1 -> /new/x1"),
         ("two/*", "/one/*", cycle, "/one/7 -> /two/7 -> /one/7"),
         ("up/*", "/up/*/up", long, "/up/x -> /up/x/up -> /up/x/up/up -> /up/x/up/up/up -> … -> /up/x/up"),
+        ("*", "/en/*", long, "/x -> /en/x -> /en/en/x"),
     ] {
         let rejected = editor.put(&format!("/api/redirects/{key}"), to(destination)).await.is(409);
         let detail = rejected.body["detail"].as_str().unwrap_or_default().to_owned();
@@ -256,8 +257,10 @@ async fn accepts_at_most_100_wildcards_per_folder() {
             .into()
     };
     let rejected = editor.post("/api/redirect-files/json", rules(101)).await.is(409);
-    let message = rejected.body["errors"][0]["message"].as_str().unwrap_or_default();
+    let errors = rejected.body["errors"].as_array().cloned().unwrap_or_default();
+    let message = errors[0]["message"].as_str().unwrap_or_default();
     assert!(message.contains("would be one of more than 100 sources"), "{message}");
+    assert_eq!((errors.len(), &errors[99]["message"]), (100, &json!("file: 2 more errors are not listed")));
     editor.post("/api/redirect-files/json", rules(100)).await.is(201);
     let rejected = editor.put("/api/redirects/feeds/*-x.xml", to("/feed")).await.is(409);
     let detail = rejected.body["detail"].as_str().unwrap_or_default();
