@@ -9,11 +9,15 @@ pub struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: Uuid,
     pub kind: RedirectKind,
+    /// The source as clients write it, with its host and its conditions.
     pub source: String,
     /// The pattern with hyphens instead of slashes; not unique.
     pub key_form: String,
     pub destination: String,
-    pub permanent: i32,
+    /// The status code: 303, 307 or 308.
+    pub status: i32,
+    /// Whether the destination may be on any host.
+    pub external: i32,
     pub starts_at: Option<i64>,
     pub ends_at: Option<i64>,
     pub hits: i64,
@@ -38,6 +42,6 @@ pub enum RedirectKind {
     Exact,
     /// A path and every path below it: `/old/*`.
     Prefix,
-    /// Paths with a variable part: `/blog/*.html`.
+    /// Paths with a variable part: `/blog/*.html`, `/blog/:year`.
     Wildcard,
 }

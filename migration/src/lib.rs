@@ -26,6 +26,7 @@ mod m20261129_000022_media_variants;
 mod m20261129_000023_daily_writes;
 mod m20261129_000025_payments;
 mod m20261129_000026_endpoint_headers;
+mod m20261129_000027_redirect_conditions;
 mod m20261129_000028_audit_request;
 
 pub struct Migrator;
@@ -58,6 +59,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261129_000023_daily_writes::Migration),
             Box::new(m20261129_000025_payments::Migration),
             Box::new(m20261129_000026_endpoint_headers::Migration),
+            Box::new(m20261129_000027_redirect_conditions::Migration),
             Box::new(m20261129_000028_audit_request::Migration),
         ]
     }

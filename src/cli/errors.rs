@@ -28,7 +28,9 @@ pub fn record_message(error: &Error) -> String {
         _ => one.message.clone(),
     };
     match error {
-        Error::Invalid(all) => all.iter().map(describe).collect::<Vec<_>>().join("; "),
+        Error::Invalid(all) | Error::Conflicts(all) => {
+            all.iter().map(describe).collect::<Vec<_>>().join("; ")
+        }
         other => message(other),
     }
 }

@@ -1,5 +1,6 @@
 //! `tenon import`: imports content and records from files, through the services that the API uses.
 mod records;
+mod redirects;
 
 use std::{
     ops::RangeInclusive,
@@ -41,6 +42,7 @@ use crate::{
     },
 };
 use records::RecordWriter;
+use redirects::RedirectFiles;
 
 #[derive(Subcommand)]
 pub enum Import {
@@ -50,6 +52,8 @@ pub enum Import {
     Documents(Source),
     /// Import customers, invoices, revenues (arrays) and redirects (objects) from JSON files
     Json(Records),
+    /// Import redirects from JSON, CSV and Netlify files
+    Redirects(RedirectFiles),
 }
 
 #[derive(Args)]
@@ -108,6 +112,12 @@ impl Import {
             config.storage.secret_key = Some(key);
         }
         let app = app_on(&url, &config).await?;
+        if let Import::Redirects(files) = self {
+            let (text, code) = redirects::run(&app, files).await?;
+            print(&text);
+            app.db.close().await.map_err(|error| database_message(&error))?;
+            return Ok(code);
+        }
         let target = ImportTarget { app: &app, author, records: Arc::new(RecordWriter::new(self.year())?) };
         let mut progress = Progress::on_stderr();
         let (dry_run, json) = (args.dry_run, args.json);
@@ -121,6 +131,7 @@ impl Import {
             Import::Json(records) => {
                 import::import_records(records.files, &target, dry_run, &mut progress).await
             }
+            Import::Redirects(_) => return Err("the redirects were not imported".to_owned()),
         };
         print(&format_report(&report, json)?);
         app.db.close().await.map_err(|error| database_message(&error))?;
@@ -137,8 +148,8 @@ impl Import {
                 return Ok(trim(&posts.author));
             }
             Import::Documents(source) => check_has_markdown(&source.dir)?,
-            Import::Json(records) => {
-                if let Some(missing) = records.files.iter().find(|file| !file.is_file()) {
+            Import::Json(Records { files, .. }) | Import::Redirects(RedirectFiles { files, .. }) => {
+                if let Some(missing) = files.iter().find(|file| !file.is_file()) {
                     return Err(format!("file not found: {}", missing.display()));
                 }
             }
@@ -151,6 +162,7 @@ impl Import {
             Import::Markdown(posts) => &posts.source.args,
             Import::Documents(source) => &source.args,
             Import::Json(records) => &records.args,
+            Import::Redirects(files) => &files.args,
         }
     }
 

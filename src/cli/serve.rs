@@ -19,10 +19,11 @@ use crate::{
     domain::{money::Currency, result_ext::ResultExt},
     http::problem::{self, Error},
     infra::postgres_url,
-    resources::redirects::RedirectMatch,
+    resources::redirects::{RedirectMatch, RedirectRequest},
     server::{
         AccessLog, HttpService, LineWriter, LogFormat, MetricsPage, RateLimits, Redirect, RedirectLookup,
-        RequestMetrics, ResponseCache, StderrWriter, api_docs::ApiDocs, limits::Limits, listener, open_files,
+        RedirectLookupRequest, RequestMetrics, ResponseCache, StderrWriter, api_docs::ApiDocs,
+        limits::Limits, listener, open_files,
     },
     worker::{self, WorkerTimings},
 };
@@ -244,11 +245,28 @@ pub fn access_log(config: &Config, writer: Box<dyn LineWriter>) -> AccessLog {
 
 /// Returns the function that looks up the redirect of a path.
 fn redirect_lookup(app: &App) -> RedirectLookup {
-    let redirects = app.redirects.clone();
-    Arc::new(move |path, query, now| {
-        let RedirectMatch { location, permanent, ends_at } = redirects.find(path, query, now)?;
-        let remaining = ends_at.map_or(i64::MAX, |end| (end - now) / 1000);
-        Some(Redirect { location, permanent, max_age_seconds: remaining.clamp(0, MAX_REDIRECT_AGE) })
+    let (redirects, geoip) = (app.redirects.clone(), app.geoip.clone());
+    Arc::new(move |request: &RedirectLookupRequest<'_>| {
+        // The country header of a proxy has precedence over the GeoIP database.
+        let country = || request.country.or_else(|| geoip.country(request.address?));
+        let found = redirects.find(&RedirectRequest {
+            host: request.host,
+            is_https: request.is_https,
+            path: request.path,
+            query: request.query,
+            accept_language: request.accept_language,
+            country: Some(&country),
+            now: request.now,
+        });
+        let RedirectMatch { location, status, ends_at } = found.redirect?;
+        let remaining = ends_at.map_or(i64::MAX, |end| (end - request.now) / 1000);
+        Some(Redirect {
+            location,
+            status: status.code(),
+            max_age_seconds: remaining.clamp(0, MAX_REDIRECT_AGE),
+            by_language: found.by_language,
+            by_country: found.by_country,
+        })
     })
 }
 

@@ -122,7 +122,7 @@ impl Locales {
 
 /// Parses a language range and its weight in thousandths (RFC 9110, section 12.4.2). Returns `None` if
 /// malformed.
-fn parse_language_range(text: &str) -> Option<(String, u16)> {
+pub fn parse_language_range(text: &str) -> Option<(String, u16)> {
     let mut parts = text.split(';').map(str::trim);
     let range = parts.next().filter(|range| !range.is_empty() && range.len() <= 35)?.to_ascii_lowercase();
     let weight = match parts.next() {

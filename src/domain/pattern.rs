@@ -55,10 +55,11 @@ patterns! {
         "must be a URL that begins with http:// or https:// and a host, or a path that begins with a single /";
     ABSOLUTE_PATH = r"^/[!-~]*$", "must be a path that begins with /";
     /// The source path of a redirect rule. The format is `no-controls`.
-    REDIRECT_SOURCE = r"^/[^?#\\]*$", "must be a path that begins with /, without ? and #";
+    REDIRECT_SOURCE = r"^(/|[Hh][Tt][Tt][Pp][Ss]?://)[^#\\]*$",
+        "must begin with /, http:// or https://, without # and backslashes";
     /// A path parameter that identifies a redirect rule: its source, or the source with hyphens for slashes.
     /// The format is `no-controls`.
-    REDIRECT_KEY = r"^[^?#\\]+$", "must be a path without ? and #";
+    REDIRECT_KEY = r"^[^#\\]+$", "must be a source without #";
     /// The target of a redirect rule. The format is `no-controls`.
     REDIRECT_TARGET = r"^[^ \\]+$", "must not contain spaces, control characters or backslashes";
     /// A path that is used in a URL unchanged (RFC 3986, section 3.3).

@@ -72,6 +72,9 @@ pub enum Error {
     /// A conflict whose message has data, such as the conflicting resource.
     #[error("{0}")]
     ConflictWith(String),
+    /// Several conflicts, each with its location in the body.
+    #[error("the body conflicts with itself or with the current state")]
+    Conflicts(Vec<Violation>),
     /// A value that the schema allows, but the state of the resource does not. The field's name, and the
     /// message.
     #[error("{0}: {1}")]
@@ -170,7 +173,9 @@ impl Error {
             Error::Csrf => ProblemCode::Csrf,
             Error::NotFound(_) | Error::UnknownLocale(_) => ProblemCode::NotFound,
             Error::AlreadyExists(_) => ProblemCode::AlreadyExists,
-            Error::Conflict(_) | Error::ConflictWith(_) | Error::InvalidState(..) => ProblemCode::Conflict,
+            Error::Conflict(_) | Error::ConflictWith(_) | Error::Conflicts(_) | Error::InvalidState(..) => {
+                ProblemCode::Conflict
+            }
             Error::PreconditionFailed(_)
             | Error::IfMatchFailed
             | Error::WriteConflict
@@ -229,7 +234,8 @@ impl Problem {
     }
 
     pub fn with_errors(mut self, mut errors: Vec<Violation>) -> Self {
-        errors.sort_by(|a, b| a.location.cmp(&b.location));
+        // Errors of the whole body follow those of its fields: one of them counts the errors that are not listed.
+        errors.sort_by_key(|error| (error.location == Location::body(), error.location.clone()));
         self.errors = errors;
         self
     }
@@ -406,6 +412,14 @@ fn with_details(problem: Problem, error: Error) -> Problem {
             let mut problem = problem.with_errors(errors);
             problem.detail =
                 if count == 1 { "1 field is invalid".into() } else { format!("{count} fields are invalid") };
+            problem
+        }
+        Error::Conflicts(mut errors) => {
+            errors.iter_mut().for_each(|error| error.code = ErrorCode::Conflict);
+            let mut problem = problem.with_errors(errors);
+            if let [only] = &problem.errors[..] {
+                problem.detail = only.message.clone();
+            }
             problem
         }
         Error::AlreadyExists(field) => {

@@ -80,13 +80,10 @@ impl Router {
         }
         // Clients that fill in the template encode the slashes in the value of its parameter.
         let joined = format!("{prefix}{}", rest.join("/").replace(ENCODED_SLASH, "/"));
-        // An encoded slash can create further empty and dot segments (path traversal).
-        if joined
-            .strip_prefix('/')
-            .unwrap_or(&joined)
-            .split('/')
-            .any(|segment| matches!(segment, "" | "." | ".."))
-        {
+        // An encoded slash can create dot segments (path traversal). The empty segments that it creates belong to the
+        // value: `%2F` is the key of the redirect for `/`, and a source can begin with `https://`.
+        let is_ambiguous = !prefix.is_empty() && joined.starts_with("//");
+        if is_ambiguous || joined.split('/').any(|segment| segment == "." || segment == "..") {
             return None;
         }
         let mut values = values.clone();
@@ -144,6 +141,11 @@ mod tests {
             ("/api/docs/a%2Fb/c", 3, Some("a/b/c"), false),
             ("/api/docs/%2Fa%2Fb", 3, Some("/a/b"), false),
             ("/api/docs//a/b", 3, Some("/a/b"), false),
+            ("/api/docs/%2F", 3, Some("/"), false),
+            ("/api/docs/%2F/", 3, Some("/"), true),
+            ("/api/docs/%2f%2Fa%2Fb", 3, Some("//a/b"), false),
+            ("/api/docs/https:%2F%2Fa%2F%2A", 3, Some("https://a/*"), false),
+            ("/api/docs/a%2F%2Fb", 3, Some("a//b"), false),
         ] {
             let found = router().find(path).unwrap_or_else(|| panic!("{path}"));
             let value: Vec<String> = value.into_iter().map(str::to_owned).collect();
@@ -166,10 +168,11 @@ mod tests {
             "/api/docs/a//b",
             "/api/docs///a",
             "/api/docs//%2Fa",
-            "/api/docs/%2F",
             "/api/docs/%2e%2e/b",
             "/api/docs/a%2F..%2Fb",
-            "/api/docs/a%2F%2Fb",
+            "/api/docs/%2F..",
+            "/api/docs/%2F%2F%2e%2E%2Fb",
+            "/api/docs/a%2F./b",
             "/api/docs/",
             "/API/posts",
         ] {

@@ -20,7 +20,7 @@ pub use database::{Database, MAX_BYTES};
 const CHECK_INTERVAL: Duration = Duration::from_secs(30);
 
 /// A country as its two-letter code (ISO 3166-1 alpha-2).
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Country([u8; 2]);
 
 impl FromStr for Country {

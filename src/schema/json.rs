@@ -47,7 +47,7 @@ pub fn parse(bytes: &[u8]) -> Result<Value, JsonError> {
 }
 
 fn at_root(code: ErrorCode, message: String) -> JsonError {
-    JsonError::Invalid(Violation::new(Location::Pointer("#".into()), code, message))
+    JsonError::Invalid(Violation::new(Location::body(), code, message))
 }
 
 /// Returns the message for invalid JSON. serde_json has no category for numbers out of range, so their error

@@ -32,6 +32,13 @@ pub enum Location {
     Header(String),
 }
 
+impl Location {
+    /// Returns the location of the whole body.
+    pub fn body() -> Self {
+        Location::Pointer("#".to_owned())
+    }
+}
+
 macro_rules! codes {
     ($($variant:ident = $text:literal,)*) => {
         /// The machine-readable kind of a violation.

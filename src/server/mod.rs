@@ -53,7 +53,7 @@ pub use dispatch::Dispatcher;
 pub use metrics_page::{MetricsAccess, MetricsPage};
 pub use operation::check_request;
 pub use rate_limit::RateLimits;
-pub use redirect::{Redirect, RedirectLookup};
+pub use redirect::{Redirect, RedirectLookup, RedirectLookupRequest};
 pub use request_metrics::RequestMetrics;
 pub use response_cache::ResponseCache;
 pub use response_headers::Cors;
@@ -174,7 +174,7 @@ impl HttpService {
             if let Some(page) = self.respond_with_metrics(&request, peer).await {
                 return page;
             }
-            return self.respond_without_operation(&request, client_address, now, info);
+            return self.respond_without_operation(&request, peer, client_address, now, info);
         };
         let client = Client {
             address: client_address.text(),
@@ -193,17 +193,21 @@ impl HttpService {
     fn respond_without_operation(
         &self,
         request: &Request,
+        peer: Option<IpAddr>,
         client_address: &ClientAddress,
         now: i64,
         info: &mut RequestInfo,
     ) -> Result<Response, Problem> {
         let page = self.api_docs.respond(request);
         // A redirect must not depend on the right to read the metrics.
-        if page.is_none()
-            && request.uri().path() != metrics_page::PATH
-            && let Some(response) = redirect::respond(&self.redirects, request, now)
-        {
-            return Ok(response);
+        if page.is_none() && request.uri().path() != metrics_page::PATH {
+            let client = (client_address.ip, client_address.https);
+            let country = self.proxies.country(peer, request.headers());
+            let lookup = redirect::lookup_request(request, client, country, now);
+            let country_header = self.proxies.country_header.as_ref();
+            if let Some(response) = redirect::respond(&self.redirects, &lookup, country_header) {
+                return Ok(response);
+            }
         }
         info.rate_limited = true;
         self.rate_limits.check(None, client_address, info.class, self.clock.monotonic())?;

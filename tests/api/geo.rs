@@ -29,10 +29,10 @@ const NETWORKS: &[(&str, &str)] = &[
 ];
 
 /// A temporary file that is deleted with the value.
-struct File(PathBuf);
+pub struct File(PathBuf);
 
 impl File {
-    fn new(bytes: &[u8]) -> File {
+    pub fn new(bytes: &[u8]) -> File {
         let file = File(std::env::temp_dir().join(format!("tenon-geo-{}.mmdb", Uuid::now_v7())));
         file.write(bytes);
         file
@@ -45,7 +45,7 @@ impl File {
         fs::rename(new, &self.0).expect("the file is renamed");
     }
 
-    fn name(&self) -> &str {
+    pub fn name(&self) -> &str {
         self.0.to_str().expect("plain text")
     }
 }

@@ -3,7 +3,10 @@ use std::sync::Arc;
 
 use sea_orm::{ConnectionTrait, DbErr};
 use serde_json::{Value, json};
-use tenon::{http::auth::Role, resources::content::posts::ImportedPost};
+use tenon::{
+    http::auth::Role,
+    resources::{content::posts::ImportedPost, redirects::RedirectRequest},
+};
 use tokio::sync::{Notify, watch};
 
 use crate::support::{Api, poll_until};
@@ -82,6 +85,14 @@ async fn accepts_the_path_and_the_key_of_a_redirect() {
         let read = api.get(created.header("location")).await.is(200);
         assert_eq!(read.body["source"], source, "{}", created.header("location"));
     }
+    assert_eq!(api.get("/api/redirects/%2F").await.is(200).body["source"], "/");
+    assert_eq!(editor.put("/api/redirects/%2F", to("/start")).await.is(200).body["source"], "/");
+    assert_eq!(api.get("/").await.is(307).header("location"), "/start");
+    editor.delete("/api/redirects/%2F").await.is(204);
+    assert_eq!(
+        editor.put("/api/redirects/%2F", to("/start")).await.is(201).header("location"),
+        "/api/redirects/%2F"
+    );
     editor.delete("/api/redirects/a%252Ab").await.is(204);
     assert_eq!(
         api.get("/api/redirects/a*b").await.is(200).body["source"],
@@ -162,6 +173,7 @@ async fn accepts_chains_and_rejects_cycles() {
         ("new/*", "/old/*", cycle, "/new/x1 -> /old/x1 -> /new/x1"),
         ("two/*", "/one/*", cycle, "/one/7 -> /two/7 -> /one/7"),
         ("up/*", "/up/*/up", long, "/up/x -> /up/x/up -> /up/x/up/up -> /up/x/up/up/up -> … -> /up/x/up"),
+        ("*", "/en/*", long, "/x -> /en/x -> /en/en/x"),
     ] {
         let rejected = editor.put(&format!("/api/redirects/{key}"), to(destination)).await.is(409);
         let detail = rejected.body["detail"].as_str().unwrap_or_default().to_owned();
@@ -240,19 +252,27 @@ async fn accepts_at_most_100_wildcards_per_folder() {
     let editor = api.sign_in(Role::Editor).await;
     let rules = |count: usize| -> Value {
         (0..count)
-            .map(|i| (format!("/feeds/*/{i}.xml"), to("/feed")))
+            .map(|i| (format!("/feeds/*-{i}.xml"), to("/feed")))
             .collect::<serde_json::Map<_, _>>()
             .into()
     };
     let rejected = editor.post("/api/redirect-files/json", rules(101)).await.is(409);
-    let detail = rejected.body["detail"].as_str().unwrap_or_default();
-    assert!(detail.starts_with("/feeds/ would have more than 100"), "{detail}");
+    let errors = rejected.body["errors"].as_array().cloned().unwrap_or_default();
+    let message = errors[0]["message"].as_str().unwrap_or_default();
+    assert!(message.contains("would be one of more than 100 sources"), "{message}");
+    assert_eq!((errors.len(), &errors[99]["message"]), (100, &json!("file: 2 more errors are not listed")));
     editor.post("/api/redirect-files/json", rules(100)).await.is(201);
-    editor.put("/api/redirects/feeds/*/x.xml", to("/feed")).await.is(409);
-    editor.put("/api/redirects/feeds/*/7.xml", to("/feeds")).await.is(200);
+    let rejected = editor.put("/api/redirects/feeds/*-x.xml", to("/feed")).await.is(409);
+    let detail = rejected.body["detail"].as_str().unwrap_or_default();
+    assert!(detail.starts_with("/feeds/*-x.xml would be one of more than 100 sources"), "{detail}");
+    editor.put("/api/redirects/feeds/*-7.xml", to("/feeds")).await.is(200);
     editor.put("/api/redirects/feeds/x/*.xml", to("/feed")).await.is(201);
-    editor.delete("/api/redirects/feeds/*/7.xml").await.is(204);
-    editor.put("/api/redirects/feeds/*/x.xml", to("/feed")).await.is(201);
+    // Whole segments are found by their names, so their number is not limited.
+    let whole: serde_json::Map<String, Value> =
+        (0..300).map(|i| (format!("/feeds/:lang/{i}"), to("/feed"))).collect();
+    editor.post("/api/redirect-files/json", Value::Object(whole)).await.is(201);
+    editor.delete("/api/redirects/feeds/*-7.xml").await.is(204);
+    editor.put("/api/redirects/feeds/*-x.xml", to("/feed")).await.is(201);
 }
 
 #[api_test]
@@ -291,7 +311,9 @@ async fn flush_stores_the_hits_of_every_redirect() {
     editor.post("/api/redirect-files/json", Value::Object(rules)).await.is(201);
     let now = api.clock.now();
     for i in 0..2100 {
-        assert!(api.app.redirects.find(&format!("/old-{i}"), None, now).is_some());
+        let path = format!("/old-{i}");
+        let request = RedirectRequest { path: &path, now, ..RedirectRequest::default() };
+        assert!(api.app.redirects.find(&request).redirect.is_some());
     }
     api.app.redirects.flush().await.unwrap();
     let lowest = editor.get("/api/redirects?sort=hits&limit=1").await.is(200);

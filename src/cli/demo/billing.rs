@@ -16,7 +16,7 @@ use crate::{
             customers::{CustomerInput, ImportedCustomer, example_id},
             invoices::{ImportedInvoice, InvoiceInput, InvoiceStatus},
         },
-        redirects::{RedirectMap, RedirectReplacement, formats},
+        redirects::{ImportOptions, RedirectMap, RedirectReplacement, formats},
     },
 };
 
@@ -79,6 +79,8 @@ pub async fn fill(app: &App, tx: &Tx) -> Result<()> {
     let rule = |destination: &str, permanent| RedirectReplacement {
         destination: destination.into(),
         permanent,
+        status: None,
+        external: false,
         starts_at: None,
         ends_at: None,
     };
@@ -86,7 +88,7 @@ pub async fn fill(app: &App, tx: &Tx) -> Result<()> {
         ("-api-v1-revenues".to_owned(), rule("/api/v2/revenues/en-us", false)),
         ("/handbook/*".to_owned(), rule("/api/docs/*", true)),
     ]);
-    app.redirects.import(tx, formats::from_map(map).map_err(Error::Invalid)?).await?;
+    app.redirects.import(tx, formats::from_map(map), ImportOptions::default()).await?;
     Ok(())
 }
 

@@ -19,7 +19,7 @@ use crate::{
             invoices::{ImportedInvoice, InvoiceInput},
             revenues::ImportedRevenue,
         },
-        redirects::{RedirectMap, formats},
+        redirects::{ImportOptions, RedirectMap, formats},
         shared::import_log::ImportEffect,
     },
     schema::ErrorCode,
@@ -127,7 +127,8 @@ impl RecordWriter {
 
     async fn redirects(&self, app: &App, tx: &Tx, rules: Map<String, Value>) -> Result<ImportEffect> {
         let map: RedirectMap = parse(&self.redirects, Value::Object(rules))?;
-        let counts = app.redirects.import(tx, formats::from_map(map).map_err(Error::Invalid)?).await?;
+        let options = ImportOptions { is_admin: true, ..ImportOptions::default() };
+        let counts = app.redirects.import(tx, formats::from_map(map), options).await?.report;
         Ok(match (counts.created, counts.updated) {
             (1.., _) => ImportEffect::Created,
             (_, 1..) => ImportEffect::Updated,

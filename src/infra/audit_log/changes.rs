@@ -35,6 +35,9 @@ const RECORDED_TEXTS: &[(&str, &str)] = &[
 const IGNORED: &[&str] =
     &["comments_count", "created_at", "listed_without_posts", "search", "updated_at", "version"];
 
+/// Columns that store a switch as a number.
+const SWITCHES: &[&str] = &["external"];
+
 /// Characters of a recorded value at most. A longer value is omitted.
 const MAX_VALUE: usize = 100;
 
@@ -133,6 +136,7 @@ fn recorded(column: &str, is_text_recorded: bool, value: Value) -> Option<String
     let is_time = ["_at", "_since", "_until"].iter().any(|end| column.ends_with(end));
     match value {
         Value::Bool(value) => value.map(|value| value.to_string()),
+        Value::Int(value) if SWITCHES.contains(&column) => value.map(|value| (value != 0).to_string()),
         Value::Int(value) => value.map(|value| value.to_string()),
         // 0 is the time of a post that is not published.
         Value::BigInt(value) if is_time => value.filter(|at| *at != 0).map(|at| Timestamp(at).to_string()),

@@ -10,7 +10,8 @@ use crate::http::{
     cache_control::CacheControl,
     extract::{IdempotencyKey, IfMatch, IfNoneMatch, JsonBody, ManySegments, Path, Query},
     problem::{
-        ApiError, BadRequest, Conflict, CreateErrors, NotFound, PreconditionFailed, PreconditionRequired,
+        ApiError, BadRequest, Conflict, CreateErrors, Forbidden, NotFound, PreconditionFailed,
+        PreconditionRequired,
     },
     response::{CreateResponse, GetResponse, ListResponse, NoContent, OrRedirect, ReplaceResponse},
 };
@@ -40,15 +41,16 @@ impl RedirectsApi {
     /// Create a redirect
     ///
     /// The redirect takes effect at once. Operations have precedence: a source that matches the path of an
-    /// operation is rejected (400). A redirect that would form a cycle is rejected (409).
+    /// operation is rejected (400). A redirect that would form a cycle is rejected (409). Only admins may set
+    /// `external` (403).
     #[oai(path = "/", method = "post", operation_id = "redirectsCreate")]
     async fn create(
         &self,
-        _editor: Caller<Editors>,
+        editor: Caller<Editors>,
         key: IdempotencyKey,
         new: JsonBody<RedirectInput>,
-    ) -> Result<CreateResponse<Redirect>, ApiError<(BadRequest, CreateErrors)>> {
-        Ok(CreateResponse::new(self.0.create(new.0, key.0).await?))
+    ) -> Result<CreateResponse<Redirect>, ApiError<(BadRequest, Forbidden, CreateErrors)>> {
+        Ok(CreateResponse::new(self.0.create(&editor, new.0, key.0).await?))
     }
 
     /// Get a redirect
@@ -67,11 +69,12 @@ impl RedirectsApi {
 
     /// Create or replace a redirect
     ///
-    /// With `If-None-Match: *`, the redirect is created only if no redirect has this source.
+    /// With `If-None-Match: *`, the redirect is created only if no redirect has this source. Only admins may set
+    /// `external`, or change the destination of a redirect that has it (403).
     #[oai(path = "/:key", method = "put", operation_id = "redirectsReplace")]
     async fn replace(
         &self,
-        _editor: Caller<Editors>,
+        editor: Caller<Editors>,
         /// The source of the rule, with or without the leading slash, or its key form (hyphens for slashes).
         key: Path<RedirectKey, ManySegments>,
         if_match: IfMatch,
@@ -79,10 +82,10 @@ impl RedirectsApi {
         to: JsonBody<RedirectReplacement>,
     ) -> Result<
         OrRedirect<ReplaceResponse<Redirect>>,
-        ApiError<(BadRequest, Conflict, PreconditionFailed, PreconditionRequired)>,
+        ApiError<(BadRequest, Forbidden, Conflict, PreconditionFailed, PreconditionRequired)>,
     > {
         let (redirect, new) =
-            self.0.replace(&key.0, to.0, if_match.0.with_if_none_match(if_none_match.0)).await?;
+            self.0.replace(&editor, &key.0, to.0, if_match.0.with_if_none_match(if_none_match.0)).await?;
         Ok(OrRedirect::Body(ReplaceResponse::new(redirect, new)))
     }
 

@@ -3,10 +3,7 @@
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use entity::{
-    alias, collection, document, post,
-    redirect::{self, RedirectKind},
-};
+use entity::{alias, collection, document, post, redirect};
 use sea_orm::{
     ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, JoinType, QueryFilter, QueryOrder,
     QuerySelect, RelationTrait,
@@ -15,9 +12,10 @@ use sea_orm::{
 use uuid::Uuid;
 
 use super::{
-    path::Pattern,
     rules::RuleContext,
     snapshot::{Alias, Rule, Snapshot},
+    source::Pattern,
+    status::RedirectStatus,
 };
 use crate::{
     http::problem::{Error, Result},
@@ -149,10 +147,10 @@ async fn versions<C: ConnectionTrait>(db: &C) -> Result<Versions> {
 #[derive(FromQueryResult)]
 struct Row {
     id: Uuid,
-    kind: RedirectKind,
     source: String,
     destination: String,
-    permanent: i32,
+    status: i32,
+    external: i32,
     starts_at: Option<i64>,
     ends_at: Option<i64>,
 }
@@ -160,24 +158,31 @@ struct Row {
 async fn load_rules<C: ConnectionTrait>(db: &C) -> Result<Vec<Rule>> {
     let columns = [
         redirect::Column::Id,
-        redirect::Column::Kind,
         redirect::Column::Source,
         redirect::Column::Destination,
-        redirect::Column::Permanent,
+        redirect::Column::Status,
+        redirect::Column::External,
         redirect::Column::StartsAt,
         redirect::Column::EndsAt,
     ];
     let find = redirect::Entity::find().select_only().columns(columns);
     let rows = find.order_by_asc(redirect::Column::Source).into_model::<Row>().all(db).await?;
-    let rule = |row: Row| Rule {
-        id: row.id,
-        pattern: Pattern { kind: row.kind, path: row.source },
-        destination: row.destination,
-        permanent: row.permanent != 0,
-        starts_at: row.starts_at,
-        ends_at: row.ends_at,
+    let rule = |row: Row| match Pattern::parse(&row.source) {
+        Ok(pattern) => Some(Rule {
+            id: row.id,
+            pattern,
+            destination: row.destination,
+            status: RedirectStatus::from_code(row.status.into()).unwrap_or_default(),
+            external: row.external != 0,
+            starts_at: row.starts_at,
+            ends_at: row.ends_at,
+        }),
+        Err(message) => {
+            tracing::warn!(source = row.source, %message, "a redirect with an invalid source is ignored");
+            None
+        }
     };
-    Ok(rows.into_iter().map(rule).collect())
+    Ok(rows.into_iter().filter_map(rule).collect())
 }
 
 /// Loads the aliases of published posts and of documents.

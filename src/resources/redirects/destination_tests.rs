@@ -5,9 +5,18 @@ fn source(text: &str) -> Pattern {
     Pattern::parse(text).unwrap_or_else(|error| panic!("{text}: {error}"))
 }
 
-fn parse(from: &str, to: &str) -> Result<Destination, &'static str> {
+fn parse_as(from: &str, to: &str, is_external: bool) -> Result<Destination, Message> {
     let others = vec!["shop.acme.test".to_owned(), "acme.test:8443".to_owned()];
-    Destination::parse(to, &source(from), &RedirectHosts::new("https://api.acme.test/tenon/", others))
+    let hosts = RedirectHosts::new("https://api.acme.test/tenon/", others);
+    Destination::parse(to, &source(from), &hosts, is_external)
+}
+
+fn parse(from: &str, to: &str) -> Result<Destination, Message> {
+    parse_as(from, to, false)
+}
+
+fn fill(destination: &Destination, path: &[&str], query: Option<&str>) -> Option<String> {
+    destination.fill(Captures { path, query: &[] }, query, None)
 }
 
 const INVALID: &[&str] = &[
@@ -99,7 +108,7 @@ fn inserts_the_captures_of_the_source() {
         ("/*/by/*", "https://shop.acme.test/*/*", &["a", "b"], Some("https://shop.acme.test/a/b")),
     ] {
         let destination = parse(from, to).unwrap_or_else(|error| panic!("{to}: {error}"));
-        assert_eq!(destination.fill(captures, None).as_deref(), location, "{from} {to} {captures:?}");
+        assert_eq!(fill(&destination, captures, None).as_deref(), location, "{from} {to} {captures:?}");
     }
 }
 
@@ -114,10 +123,11 @@ fn a_capture_does_not_turn_the_text_after_it_into_a_host() {
         ("/old/*", "https://shop.acme.test/*/a", &[""], Some("https://shop.acme.test//a")),
     ] {
         let destination = parse(from, to).unwrap_or_else(|error| panic!("{to}: {error}"));
-        assert_eq!(destination.fill(captures, None).as_deref(), location, "{from} {to} {captures:?}");
+        assert_eq!(fill(&destination, captures, None).as_deref(), location, "{from} {to} {captures:?}");
     }
-    let raw = Destination { literals: vec!["/\\evil.test".to_owned()], ..parse("/old", "/new").unwrap() };
-    assert_eq!(raw.fill(&[], None), None);
+    let path = Template { literals: vec!["/\\evil.test".to_owned()], captures: Vec::new() };
+    let raw = Destination { path, ..parse("/old", "/new").unwrap() };
+    assert_eq!(fill(&raw, &[], None), None);
 }
 
 #[test]
@@ -136,7 +146,7 @@ fn merges_the_query_of_the_request() {
         ("/new", "next=//evil.test", "/new?next=//evil.test"),
     ] {
         let destination = parse("/old", to).unwrap_or_else(|error| panic!("{to}: {error}"));
-        assert_eq!(destination.fill(&[], Some(query)).as_deref(), Some(location), "{to} {query}");
+        assert_eq!(fill(&destination, &[], Some(query)).as_deref(), Some(location), "{to} {query}");
     }
 }
 
@@ -149,8 +159,86 @@ fn a_url_of_this_service_is_a_local_path() {
         ("/a/*?b=c", "b", "/a/b?b=c", "/a/b"),
     ] {
         let destination = parse("/old/*", to).unwrap_or_else(|error| panic!("{to}: {error}"));
-        let filled = destination.fill(&[capture], None);
+        let filled = fill(&destination, &[capture], None);
         assert_eq!(filled.as_deref(), Some(location), "{to}");
-        assert_eq!(destination.local_path(location), path, "{to}");
+        assert!(destination.is_local(), "{to}");
+        assert_eq!(destination.host_path(location), path, "{to}");
+    }
+}
+
+#[test]
+fn inserts_named_captures_into_every_part() {
+    for (from, to, path, query, location) in [
+        ("/docs/:lang/usage", "/docs/:lang/install", &["en"][..], &[][..], Some("/docs/en/install")),
+        ("/a/:x/:y", "/:y/:x", &["1", "2"], &[], Some("/2/1")),
+        ("/a/:x/*", "/:splat/:x", &["1", "b/c"], &[], Some("/b/c/1")),
+        ("/v/:version", "/download/v:version.zip", &["1.2"], &[], Some("/download/v1.2.zip")),
+        ("/blog/:path*", "/news/:path*", &["a/b"], &[], Some("/news/a/b")),
+        ("/c/:class/m/:method", "/c/:class#:method", &["A", "b c"], &[], Some("/c/A#b%20c")),
+        ("/s/:q", "/search?q=:q&page=1", &["a&b=c"], &[], Some("/search?q=a%26b%3Dc&page=1")),
+        ("/p?id=:id", "/other/:id", &[], &["7"], Some("/other/7")),
+        // A query parameter stays within its segment.
+        ("/p?id=:id", "/other/:id", &[], &["a/../b?c#d%2F"], Some("/other/a%2F..%2Fb%3Fc%23d%252F")),
+        ("/p?id=:id", "/other/:id", &[], &[".."], None),
+        ("/p?id=:id", "/:id", &[], &["/evil.test"], Some("/%2Fevil.test")),
+        ("/p/:a?id=:id", "/:id/:a", &["1"], &["2"], Some("/2/1")),
+        ("/:a/x", "/.:a/y", &["."], &[], None),
+        // Colons that begin no placeholder.
+        ("/a/:x", "/Talk:Main/:x", &["1"], &[], Some("/Talk:Main/1")),
+        ("/a/:x", "/%3Ay/:x", &["1"], &[], Some("/%3Ay/1")),
+        ("/a/:x", "/t?at=12:30&x=:x", &["1"], &[], Some("/t?at=12:30&x=1")),
+    ] {
+        let destination = parse(from, to).unwrap_or_else(|error| panic!("{to}: {error}"));
+        let query: Vec<String> = query.iter().map(ToString::to_string).collect();
+        let filled = destination.fill(Captures { path, query: &query }, None, None);
+        assert_eq!(filled.as_deref(), location, "{from} {to}");
+    }
+    for (from, to) in [
+        ("/a/:x", "/:y"),
+        ("/a", "/:splat"),
+        ("/a/:x", "/:splat"),
+        ("/a/:x", "/b?y=:y"),
+        ("/a/:x", "/b#:y"),
+        ("/a/:x", "/*"),
+        ("/a/:x", ":x"),
+        ("/a/:x", "https://:x/"),
+        ("/a/:x", "https://shop.acme.test:x/"),
+    ] {
+        assert!(parse(from, to).is_err(), "{from} {to}");
+    }
+}
+
+#[test]
+fn an_external_destination_may_be_on_any_host() {
+    for (to, location) in [
+        ("https://evil.test", "https://evil.test"),
+        ("HTTPS://Example.test/a?b#c", "HTTPS://Example.test/a?b#c"),
+        ("https://bücher.test/ü", "https://xn--bcher-kva.test/%C3%BC"),
+        ("http://example.test:8080/:splat", "http://example.test:8080/x"),
+    ] {
+        let rejected = parse("/old/*", to).expect_err(to);
+        assert!(rejected.contains("redirect_hosts"), "{to}: {rejected}");
+        let destination = parse_as("/old/*", to, true).unwrap_or_else(|error| panic!("{to}: {error}"));
+        assert_eq!(fill(&destination, &["x"], None).as_deref(), Some(location), "{to}");
+    }
+    for to in
+        ["//evil.test", "javascript:alert(1)", "https://a@evil.test", "https:///evil.test", "ftp://a.test"]
+    {
+        assert!(parse_as("/old", to, true).is_err(), "{to}");
+    }
+}
+
+#[test]
+fn messages_name_the_reason() {
+    for (to, message) in [
+        ("new", "must begin with a slash"),
+        ("//evil.test", "must begin with one slash"),
+        ("ftp://shop.acme.test/", "must have the scheme http or https, got ftp"),
+        ("https://evil.test/", "got evil.test: add the host there, or set external to true"),
+        ("https://a@shop.acme.test", "must name a host such as www.acme.test"),
+        ("/:id", "must contain only placeholders of the source, got `:id`"),
+    ] {
+        let rejected = parse("/old", to).expect_err(to);
+        assert!(rejected.contains(message), "{to}: {rejected}");
     }
 }

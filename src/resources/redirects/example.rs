@@ -1,9 +1,10 @@
 //! Examples for the OpenAPI document: a redirect from the first version of revenues to the second.
 use poem_openapi::types::Example;
 
+use super::status::RedirectStatus;
 use super::types::{
-    Redirect, RedirectImport, RedirectInput, RedirectKind, RedirectMap, RedirectQuery, RedirectReplacement,
-    RedirectSummary,
+    Redirect, RedirectImport, RedirectImportQuery, RedirectInput, RedirectKind, RedirectMap, RedirectQuery,
+    RedirectReplacement, RedirectSummary,
 };
 use crate::{
     domain::{id::Id, timestamp::Timestamp},
@@ -28,6 +29,8 @@ impl Example for Redirect {
             kind: RedirectKind::Exact,
             destination: DESTINATION.into(),
             permanent: false,
+            status: RedirectStatus::Temporary,
+            external: false,
             starts_at: Some(STARTS),
             ends_at: Some(ENDS),
             created_at: CREATED,
@@ -39,9 +42,22 @@ impl Example for Redirect {
 
 impl Example for RedirectSummary {
     fn example() -> Self {
-        let Redirect { id, source, kind, destination, permanent, starts_at, ends_at, updated_at, .. } =
-            Redirect::example();
-        RedirectSummary { id, source, kind, destination, permanent, starts_at, ends_at, hits: 42, updated_at }
+        let example = Redirect::example();
+        let Redirect { id, source, kind, destination, permanent, status, .. } = example;
+        let Redirect { external, starts_at, ends_at, updated_at, .. } = example;
+        RedirectSummary {
+            id,
+            source,
+            kind,
+            destination,
+            permanent,
+            status,
+            external,
+            starts_at,
+            ends_at,
+            hits: 42,
+            updated_at,
+        }
     }
 }
 
@@ -51,6 +67,8 @@ impl Example for RedirectInput {
             source: SOURCE.into(),
             destination: DESTINATION.into(),
             permanent: false,
+            status: None,
+            external: false,
             starts_at: Some(STARTS),
             ends_at: Some(ENDS),
         }
@@ -62,6 +80,8 @@ impl Example for RedirectReplacement {
         RedirectReplacement {
             destination: DESTINATION.into(),
             permanent: false,
+            status: None,
+            external: false,
             starts_at: Some(STARTS),
             ends_at: Some(ENDS),
         }
@@ -80,7 +100,20 @@ impl Example for RedirectQuery {
 
 impl Example for RedirectImport {
     fn example() -> Self {
-        RedirectImport { created: 2, updated: 1, unchanged: 0 }
+        RedirectImport {
+            created: 2,
+            updated: 1,
+            unchanged: 0,
+            skipped: 1,
+            warnings: vec!["line 4: the status 200 is a rewrite, which is not supported".into()],
+            dry_run: false,
+        }
+    }
+}
+
+impl Example for RedirectImportQuery {
+    fn example() -> Self {
+        RedirectImportQuery { dry_run: Some(true), external: Some(false) }
     }
 }
 
@@ -90,6 +123,8 @@ impl RedirectMap {
         let to = |destination: &str, permanent| RedirectReplacement {
             destination: destination.into(),
             permanent,
+            status: None,
+            external: false,
             starts_at: None,
             ends_at: None,
         };

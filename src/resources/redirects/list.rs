@@ -3,8 +3,8 @@ use entity::redirect;
 use sea_orm::{EntityTrait, IntoSimpleExpr, QueryFilter, QueryOrder, sea_query::ExprTrait};
 
 use super::{
-    path::Pattern,
     service::Redirects,
+    status::RedirectStatus,
     types::{RedirectInput, RedirectQuery, RedirectSummary},
 };
 use crate::{
@@ -21,13 +21,15 @@ use crate::{
 
 impl From<redirect::Model> for RedirectSummary {
     fn from(row: redirect::Model) -> Self {
-        let pattern = Pattern { kind: row.kind, path: row.source };
+        let status = RedirectStatus::from_code(row.status.into()).unwrap_or_default();
         RedirectSummary {
             id: Id::from(row.id),
-            kind: pattern.kind,
-            source: pattern.text().into(),
+            kind: row.kind,
+            source: row.source.into(),
             destination: row.destination.into(),
-            permanent: row.permanent != 0,
+            permanent: status.is_permanent(),
+            status,
+            external: row.external != 0,
             starts_at: row.starts_at.map(Timestamp),
             ends_at: row.ends_at.map(Timestamp),
             hits: row.hits,
@@ -84,17 +86,20 @@ impl Redirects {
     pub async fn export(&self) -> Result<Vec<RedirectInput>> {
         let entry = NewEntry::new(AuditAction::RedirectsExported, "", self.clock.now());
         self.db.record(vec![entry]).await?;
-        let rows = redirect::Entity::find()
-            .order_by_asc(redirect::Column::Source)
-            .order_by_asc(redirect::Column::Kind)
-            .all(self.db.read())
-            .await?;
-        let rule = |row: redirect::Model| RedirectInput {
-            source: Pattern { kind: row.kind, path: row.source }.text().into(),
-            destination: row.destination.into(),
-            permanent: row.permanent != 0,
-            starts_at: row.starts_at.map(Timestamp),
-            ends_at: row.ends_at.map(Timestamp),
+        let rows =
+            redirect::Entity::find().order_by_asc(redirect::Column::Source).all(self.db.read()).await?;
+        let rule = |row: redirect::Model| {
+            let status = RedirectStatus::from_code(row.status.into()).unwrap_or_default();
+            RedirectInput {
+                source: row.source.into(),
+                destination: row.destination.into(),
+                permanent: status.is_permanent(),
+                // Only 303 does not follow from `permanent`.
+                status: Some(status).filter(|status| *status == RedirectStatus::SeeOther),
+                external: row.external != 0,
+                starts_at: row.starts_at.map(Timestamp),
+                ends_at: row.ends_at.map(Timestamp),
+            }
         };
         Ok(rows.into_iter().map(rule).collect())
     }

@@ -1,15 +1,5 @@
-//! Canonical paths, so that every spelling of a path finds the same rule, and the patterns of rule sources.
+//! Canonical paths, so that every spelling of a path finds the same rule, and the keys of rules in URLs.
 use std::borrow::Cow;
-
-/// Exact patterns precede prefixes, long prefixes precede short ones, and prefixes precede wildcards.
-pub use entity::redirect::RedirectKind as Kind;
-
-/// Maximum number of characters of a source or a destination.
-pub const MAX_LENGTH: usize = 1000;
-/// Upper bound (exclusive) of the number of slashes in a prefix or a wildcard.
-pub const MAX_DEPTH: usize = 16;
-/// Maximum number of `*` in a pattern.
-pub const MAX_STARS: usize = 5;
 
 /// Returns the path without a trailing slash and with every percent-encoded character decoded whose decoding
 /// does not change the meaning of the path. Returns `None` for an invalid escape or invalid UTF-8.
@@ -55,12 +45,7 @@ pub fn escape(to: &mut String, text: &str) {
     for byte in text.bytes() {
         match is_url_byte(byte) {
             true => to.push(char::from(byte)),
-            false => {
-                to.push('%');
-                to.extend(
-                    [byte >> 4, byte & 15].map(|digit| char::from(b"0123456789ABCDEF"[usize::from(digit)])),
-                );
-            }
+            false => push_escape(to, byte),
         }
     }
 }
@@ -75,89 +60,67 @@ pub fn has_dot_segments(path: &str) -> bool {
     path.contains('.') && path.split('/').any(|segment| segment == "." || segment == "..")
 }
 
-/// The source of a rule: one path, a path with everything below it, or a path with `*` in it.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct Pattern {
-    pub kind: Kind,
-    /// In canonical form, without the `/*` of a prefix.
-    pub path: String,
+/// Appends text of any kind to a path segment, a query or a fragment: only characters without a meaning there
+/// stay unchanged. `is_escaped` is whether the text is a part of a path, where `%` begins an escape.
+pub fn escape_component(to: &mut String, text: &str, is_escaped: bool, keeps_slash: bool) {
+    for byte in text.bytes() {
+        match byte {
+            b'A'..=b'Z'
+            | b'a'..=b'z'
+            | b'0'..=b'9'
+            | b'-'
+            | b'.'
+            | b'_'
+            | b'~'
+            | b':'
+            | b'@'
+            | b'!'
+            | b'$' => {
+                to.push(char::from(byte));
+            }
+            b'(' | b')' | b',' | b';' | b'*' => to.push(char::from(byte)),
+            b'%' if is_escaped => to.push('%'),
+            b'/' if keeps_slash => to.push('/'),
+            other => push_escape(to, other),
+        }
+    }
 }
 
-impl Pattern {
-    /// Parses `/a`, `/a/*` or `/a/*/b`. The error is the message of the violation.
-    pub fn parse(text: &str) -> Result<Pattern, &'static str> {
-        if !text.starts_with('/') {
-            return Err("must begin with a slash, such as /old");
-        }
-        if text.chars().count() > MAX_LENGTH {
-            return Err("must be at most 1000 characters");
-        }
-        if text.chars().any(|c| c.is_control() || matches!(c, '\\' | '?' | '#')) {
-            return Err("must be a path without a query, a fragment, backslashes and control characters");
-        }
-        let path =
-            canonical(text).ok_or("must contain only escapes of valid UTF-8, such as %20")?.into_owned();
-        if path.contains("//") || has_dot_segments(&path) {
-            return Err("must not contain empty segments, `.` or `..`");
-        }
-        let stars = path.matches('*').count();
-        let pattern = match path.strip_suffix("/*") {
-            _ if stars == 0 => Pattern { kind: Kind::Exact, path },
-            Some(above) if stars == 1 => Pattern { kind: Kind::Prefix, path: above.to_owned() },
-            _ if stars > MAX_STARS => return Err("must contain at most 5 `*`"),
-            _ if path.contains("**") => return Err("must not contain `**`"),
-            _ => Pattern { kind: Kind::Wildcard, path },
-        };
-        if pattern.kind != Kind::Exact && pattern.path.matches('/').count() >= MAX_DEPTH {
-            return Err("must contain fewer than 16 slashes if it contains `*`");
-        }
-        Ok(pattern)
-    }
+fn push_escape(to: &mut String, byte: u8) {
+    to.push('%');
+    to.extend([byte >> 4, byte & 15].map(|digit| char::from(b"0123456789ABCDEF"[usize::from(digit)])));
+}
 
-    /// Returns the pattern as clients write it.
-    pub fn text(&self) -> String {
-        match self.kind {
-            Kind::Prefix => format!("{}/*", self.path),
-            _ => self.path.clone(),
-        }
+/// Decodes a name or a value of a query (`application/x-www-form-urlencoded`).
+pub fn decode_query(text: &str) -> Cow<'_, str> {
+    if !text.contains(['%', '+']) {
+        return Cow::Borrowed(text);
     }
+    let text = text.replace('+', " ");
+    Cow::Owned(percent_decoded(&text))
+}
 
-    /// Returns the pattern with hyphens for slashes. Several patterns may have the same key form.
-    pub fn key_form(&self) -> String {
-        self.text().replace('/', "-")
+/// Decodes percent-encoding once. Invalid escapes stay unchanged, and invalid UTF-8 is replaced.
+pub fn percent_decoded(text: &str) -> String {
+    let bytes = text.as_bytes();
+    let mut decoded = Vec::with_capacity(bytes.len());
+    let mut i = 0;
+    while i < bytes.len() {
+        let pair = bytes.get(i + 1..i + 3).filter(|_| bytes[i] == b'%');
+        let value = pair.and_then(|pair| Some(hex(pair[0])? << 4 | hex(pair[1])?));
+        decoded.push(value.unwrap_or(bytes[i]));
+        i += if value.is_some() { 3 } else { 1 };
     }
+    String::from_utf8_lossy(&decoded).into_owned()
+}
 
-    /// Returns the deepest folder that contains every path that the pattern matches.
-    pub fn folder(&self) -> &str {
-        let head = self.path.split('*').next().unwrap_or_default();
-        head.rfind('/').map_or("", |slash| &head[..slash])
+/// Returns the length of the name at the begin of the text: letters, digits and `_`, not beginning with a
+/// digit; 0 if there is none.
+pub fn name_length(text: &str) -> usize {
+    if text.starts_with(|c: char| c.is_ascii_digit()) {
+        return 0;
     }
-
-    /// Returns the number of parts of a path that the pattern captures.
-    pub fn stars(&self) -> usize {
-        match self.kind {
-            Kind::Exact => 0,
-            Kind::Prefix => 1,
-            Kind::Wildcard => self.path.matches('*').count(),
-        }
-    }
-
-    /// Returns whether the `*` at this position matches the rest of the path, slashes included.
-    pub fn matches_rest(&self, star: usize) -> bool {
-        match self.kind {
-            Kind::Exact => false,
-            Kind::Prefix => true,
-            Kind::Wildcard => star + 1 == self.stars() && self.path.ends_with("/*"),
-        }
-    }
-
-    /// Returns a path that the pattern matches, with `capture` for each `*`.
-    pub fn sample(&self, capture: &str) -> String {
-        match self.kind {
-            Kind::Prefix => format!("{}/{capture}", self.path),
-            Kind::Exact | Kind::Wildcard => self.path.replace('*', capture),
-        }
-    }
+    text.bytes().take_while(|byte| byte.is_ascii_alphanumeric() || *byte == b'_').count()
 }
 
 /// The key of a rule in a URL: its source, or its key form with hyphens for slashes.
@@ -171,8 +134,14 @@ pub enum RuleKey {
 impl RuleKey {
     pub fn parse(text: &str) -> RuleKey {
         let plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+        let lower = text.get(..8).unwrap_or(text).to_ascii_lowercase();
         match text.as_bytes().first() {
+            // A reference without a scheme (RFC 3986, section 4.2): a source with `https://` applies to any scheme.
+            Some(b'/') if text.starts_with("//") => RuleKey::Path(format!("https:{text}")),
             Some(b'/') => RuleKey::Path(text.to_owned()),
+            Some(_) if lower.starts_with("http://") || lower.starts_with("https://") => {
+                RuleKey::Path(text.to_owned())
+            }
             Some(b'-') if text.chars().all(plain) => {
                 // A canonical path has no trailing slash.
                 let form = text.strip_suffix('-').filter(|form| !form.is_empty()).unwrap_or(text);
@@ -223,61 +192,6 @@ mod tests {
     }
 
     #[test]
-    fn parses_the_kind_of_a_pattern() {
-        for (text, kind, path) in [
-            ("/", Kind::Exact, "/"),
-            ("/old/", Kind::Exact, "/old"),
-            ("/%C3%BCber", Kind::Exact, "/über"),
-            ("/old/*", Kind::Prefix, "/old"),
-            ("/*", Kind::Prefix, ""),
-            ("/old/*.html", Kind::Wildcard, "/old/*.html"),
-            ("/*/old/*", Kind::Wildcard, "/*/old/*"),
-            ("/old*", Kind::Wildcard, "/old*"),
-        ] {
-            let pattern = Pattern::parse(text);
-            assert_eq!(pattern, Ok(Pattern { kind, path: path.to_owned() }), "{text}");
-            let again = pattern.map(|pattern| pattern.text()).unwrap_or_default();
-            assert_eq!(Pattern::parse(&again).map(|pattern| pattern.kind), Ok(kind));
-        }
-    }
-
-    #[test]
-    fn rejects_invalid_sources() {
-        for text in [
-            "",
-            "old",
-            "//old",
-            "/a//b",
-            "/a/../b",
-            "/./a",
-            "/a?b=c",
-            "/a#b",
-            "/a\\b",
-            "/a\u{7}",
-            "/%ff",
-            "/a/**",
-            "/*1*2*3*4*5*6",
-            "/1/2/3/4/5/6/7/8/9/a/b/c/d/e/f/10/*",
-        ] {
-            assert!(Pattern::parse(text).is_err(), "{text}");
-        }
-    }
-
-    #[test]
-    fn a_pattern_matches_its_sample() {
-        for (text, sample) in [
-            ("/", "/"),
-            ("/old", "/old"),
-            ("/*", "/x"),
-            ("/old/*", "/old/x"),
-            ("/a/*/by/*.html", "/a/x/by/x.html"),
-        ] {
-            let found = Pattern::parse(text).map(|pattern| pattern.sample("x"));
-            assert_eq!(found.as_deref(), Ok(sample), "{text}");
-        }
-    }
-
-    #[test]
     fn a_key_is_a_path_or_a_key_form() {
         for (text, path) in [
             ("old/page", "/old/page"),
@@ -287,6 +201,8 @@ mod tests {
             ("-", "/"),
             ("-a.b", "/-a.b"),
             ("a-b", "/a-b"),
+            ("//old.acme.test/a", "https://old.acme.test/a"),
+            ("HTTPS://old.acme.test/a", "HTTPS://old.acme.test/a"),
         ] {
             assert_eq!(RuleKey::parse(text).path(), path, "{text}");
         }

@@ -11,10 +11,13 @@ use tokio::sync::watch;
 use uuid::Uuid;
 
 use super::{
+    action::RedirectRequest,
     cache::RuleCache,
-    path::{Pattern, RuleKey},
+    path::RuleKey,
     rules::{RuleContext, check_dates, check_destination, check_source, check_with_existing},
-    snapshot::{RedirectMatch, Rule},
+    snapshot::{Found, Rule},
+    source::Pattern,
+    status::RedirectStatus,
     types::{Redirect, RedirectInput, RedirectReplacement},
 };
 use crate::{
@@ -26,7 +29,7 @@ use crate::{
         timestamp::Timestamp,
     },
     http::{
-        auth::Principal,
+        auth::{Principal, Role},
         cursor::CursorKey,
         etag::Precondition,
         idempotency::{IdempotentRequest, Outcome, run_once},
@@ -51,13 +54,15 @@ pub struct Redirects {
 
 impl From<redirect::Model> for Redirect {
     fn from(row: redirect::Model) -> Self {
-        let pattern = Pattern { kind: row.kind, path: row.source };
+        let status = RedirectStatus::from_code(row.status.into()).unwrap_or_default();
         Redirect {
             id: Id::from(row.id),
-            kind: pattern.kind,
-            source: pattern.text().into(),
+            kind: row.kind,
+            source: row.source.into(),
             destination: row.destination.into(),
-            permanent: row.permanent != 0,
+            permanent: status.is_permanent(),
+            status,
+            external: row.external != 0,
             starts_at: row.starts_at.map(Timestamp),
             ends_at: row.ends_at.map(Timestamp),
             created_at: Timestamp(row.created_at),
@@ -81,9 +86,9 @@ impl Redirects {
         Redirects { db, clock, cursors, cache: Arc::new(RuleCache::new(context)) }
     }
 
-    /// Returns the redirect for a path at the time `now` (in milliseconds), according to the cached rules.
-    pub fn find(&self, path: &str, query: Option<&str>, now: i64) -> Option<RedirectMatch> {
-        self.cache.load().snapshot.find(path, query, now)
+    /// Returns the redirect of a request, according to the cached rules.
+    pub fn find(&self, request: &RedirectRequest<'_>) -> Found {
+        self.cache.load().snapshot.find(request)
     }
 
     /// Loads the rules if any process has changed them.
@@ -157,22 +162,23 @@ impl Redirects {
 
     pub async fn create(
         &self,
+        caller: &Principal,
         new: RedirectInput,
         attempt: Option<IdempotentRequest>,
     ) -> Result<Outcome<Redirect>> {
-        let (cache, now) = (self.cache.clone(), self.clock.now());
+        let (cache, now, is_admin) = (self.cache.clone(), self.clock.now(), caller.role == Role::Admin);
         let key = RuleKey::Path(new.source.to_string());
         let reload = |_: String| async move {
             let row = find_row(self.db.read(), &key).await?;
             row.map(Redirect::from).ok_or(Error::NotFound("redirect"))
         };
         let work = async move |tx: Tx| {
-            let RedirectInput { source, destination, permanent, starts_at, ends_at } = new;
-            let to = RedirectReplacement { destination, permanent, starts_at, ends_at };
+            let (source, to) = new.into_parts();
             let invalid = |message: &str| Error::invalid_field("#/source", ErrorCode::Invalid, message);
-            let pattern = Pattern::parse(&source).map_err(invalid)?;
+            let pattern = Pattern::parse(&source).map_err(|message| invalid(&message))?;
             check_source(&pattern, &cache.context.operations).map_err(|message| invalid(&message))?;
             let rule = build_rule(Uuid::now_v7(), pattern, &to, &cache.context)?;
+            check_external(&rule, None, is_admin)?;
             let current = cache.lock_current(&tx).await?;
             if current.rules.iter().any(|other| other.pattern == rule.pattern) {
                 return Err(Error::AlreadyExists("source"));
@@ -180,6 +186,7 @@ impl Redirects {
             check_with_existing(&current, std::slice::from_ref(&rule), &cache.context).await?;
             let row = new_row(&rule, now).insert(&*tx).await.map_err(Error::on_unique_violation("source"))?;
             tx.touch("redirects").await?;
+            record_external(&tx, &row);
             let redirect = Redirect::from(row);
             emit(&tx, EventType::RedirectCreated, &redirect, now);
             Ok(redirect)
@@ -192,28 +199,31 @@ impl Redirects {
     /// Creates or replaces a rule. Returns the rule and whether it was created.
     pub async fn replace(
         &self,
+        caller: &Principal,
         key: &str,
         to: RedirectReplacement,
         precondition: Precondition,
     ) -> Result<(Redirect, bool)> {
         let (cache, now, key) = (self.cache.clone(), self.clock.now(), RuleKey::parse(key));
+        let is_admin = caller.role == Role::Admin;
         let work = async move |tx: Tx| {
             let current = cache.lock_current(&tx).await?;
             let existing = find_row(&*tx, &key).await?;
             let (id, pattern) = match &existing {
                 Some(row) => {
                     precondition.check(&Redirect::from(row.clone()).etag())?;
-                    (row.id, Pattern { kind: row.kind, path: row.source.clone() })
+                    (row.id, Pattern::parse(&row.source).map_err(|message| invalid_key(&message))?)
                 }
                 None => {
                     precondition.check_absent()?;
-                    let pattern = Pattern::parse(key.path()).map_err(invalid_key)?;
+                    let pattern = Pattern::parse(key.path()).map_err(|message| invalid_key(&message))?;
                     check_source(&pattern, &cache.context.operations)
                         .map_err(|message| invalid_key(&message))?;
                     (Uuid::now_v7(), pattern)
                 }
             };
             let rule = build_rule(id, pattern, &to, &cache.context)?;
+            check_external(&rule, existing.as_ref(), is_admin)?;
             if let Some(row) = existing.as_ref().filter(|row| is_unchanged(row, &rule)) {
                 return Ok((row.clone().into(), false));
             }
@@ -224,7 +234,11 @@ impl Redirects {
                     tx.record_changes(row.id, Changes::between(&before, &row));
                     (row, false)
                 }
-                None => (new_row(&rule, now).insert(&*tx).await.map_err(Error::from_insert)?, true),
+                None => {
+                    let row = new_row(&rule, now).insert(&*tx).await.map_err(Error::from_insert)?;
+                    record_external(&tx, &row);
+                    (row, true)
+                }
             };
             tx.touch("redirects").await?;
             let redirect = Redirect::from(row);
@@ -263,15 +277,39 @@ fn invalid_key(message: &str) -> Error {
     Error::Invalid(vec![Violation::new(place, ErrorCode::Invalid, message)])
 }
 
-/// Builds a rule, and validates its dates and its destination.
+/// Rejects a destination on any host, unless an admin sets it or has set it before.
+fn check_external(rule: &Rule, before: Option<&redirect::Model>, is_admin: bool) -> Result<()> {
+    let is_same = before.is_some_and(|row| row.external != 0 && row.destination == rule.destination);
+    match rule.external && !is_admin && !is_same {
+        true => Err(Error::Forbidden(EXTERNAL_FORBIDDEN)),
+        false => Ok(()),
+    }
+}
+
+pub(super) const EXTERNAL_FORBIDDEN: &str = "external: only an admin may allow destinations on any host";
+
+/// Adds the right of a new rule to redirect to any host to its entry in the audit log.
+fn record_external(tx: &Tx, row: &redirect::Model) {
+    if row.external != 0 {
+        tx.record_changes(row.id, external_changes());
+    }
+}
+
+/// Returns the changes of new rules that may redirect to any host.
+pub(super) fn external_changes() -> Changes {
+    Changes::created([("external", Some("true".to_owned()))])
+}
+
+/// Builds a rule, and validates its status, its dates and its destination.
 fn build_rule(id: Uuid, pattern: Pattern, to: &RedirectReplacement, context: &RuleContext) -> Result<Rule> {
-    let RedirectReplacement { destination, permanent, starts_at, ends_at } = to.clone();
-    check_dates(starts_at, ends_at)
-        .map_err(|message| Error::invalid_field("#/endsAt", ErrorCode::Invalid, message))?;
-    check_destination(&pattern, &destination, &context.hosts)
-        .map_err(|message| Error::invalid_field("#/destination", ErrorCode::Invalid, message))?;
+    let RedirectReplacement { destination, permanent, status, external, starts_at, ends_at } = to.clone();
+    let invalid = |field: &str, message: &str| Error::invalid_field(field, ErrorCode::Invalid, message);
+    let status = RedirectStatus::of(permanent, status).map_err(|message| invalid("#/permanent", message))?;
+    check_dates(starts_at, ends_at).map_err(|message| invalid("#/endsAt", message))?;
+    check_destination(&pattern, &destination, &context.hosts, external)
+        .map_err(|message| invalid("#/destination", &message))?;
     let (starts_at, ends_at) = (starts_at.map(|time| time.0), ends_at.map(|time| time.0));
-    Ok(Rule { id, pattern, destination: destination.into(), permanent, starts_at, ends_at })
+    Ok(Rule { id, pattern, destination: destination.into(), status, external, starts_at, ends_at })
 }
 
 /// Returns the row with this key. If several rows have the same key form, the row whose source has a slash
@@ -279,9 +317,9 @@ fn build_rule(id: Uuid, pattern: Pattern, to: &RedirectReplacement, context: &Ru
 async fn find_row<C: ConnectionTrait>(db: &C, key: &RuleKey) -> Result<Option<redirect::Model>> {
     let find = match key {
         RuleKey::Path(path) => {
-            let Ok(Pattern { kind, path }) = Pattern::parse(path) else { return Ok(None) };
-            let by_source = redirect::Column::Source.eq(path);
-            redirect::Entity::find().filter(redirect::Column::Kind.eq(kind)).filter(by_source)
+            let Ok(pattern) = Pattern::parse(path) else { return Ok(None) };
+            let by_source = redirect::Column::Source.eq(pattern.text());
+            redirect::Entity::find().filter(redirect::Column::Kind.eq(pattern.kind)).filter(by_source)
         }
         RuleKey::Hyphenated(form, path) => {
             let is_literal = Expr::col(redirect::Column::Source).eq(path.clone());
@@ -296,10 +334,11 @@ pub(super) fn new_row(rule: &Rule, now: i64) -> redirect::ActiveModel {
     redirect::ActiveModel {
         id: Set(rule.id),
         kind: Set(rule.pattern.kind),
-        source: Set(rule.pattern.path.clone()),
+        source: Set(rule.pattern.text()),
         key_form: Set(rule.pattern.key_form()),
         destination: Set(rule.destination.clone()),
-        permanent: Set(i32::from(rule.permanent)),
+        status: Set(rule.status.code().into()),
+        external: Set(rule.external.into()),
         starts_at: Set(rule.starts_at),
         ends_at: Set(rule.ends_at),
         hits: Set(0),
@@ -312,8 +351,14 @@ pub(super) fn new_row(rule: &Rule, now: i64) -> redirect::ActiveModel {
 
 /// Returns whether a rule would not change the row.
 fn is_unchanged(row: &redirect::Model, rule: &Rule) -> bool {
-    (&row.destination, row.permanent, row.starts_at, row.ends_at)
-        == (&rule.destination, i32::from(rule.permanent), rule.starts_at, rule.ends_at)
+    (&row.destination, row.status, row.external, row.starts_at, row.ends_at)
+        == (
+            &rule.destination,
+            i32::from(rule.status.code()),
+            i32::from(rule.external),
+            rule.starts_at,
+            rule.ends_at,
+        )
 }
 
 fn updated_row(row: redirect::Model, rule: &Rule, now: i64) -> redirect::ActiveModel {
@@ -321,7 +366,8 @@ fn updated_row(row: redirect::Model, rule: &Rule, now: i64) -> redirect::ActiveM
     let new = new_row(rule, now);
     let mut row = row.into_active_model();
     row.destination = new.destination;
-    row.permanent = new.permanent;
+    row.status = new.status;
+    row.external = new.external;
     row.starts_at = new.starts_at;
     row.ends_at = new.ends_at;
     row.search = new.search;

@@ -10,12 +10,13 @@ use poem_openapi::{
 use serde::Serialize;
 use serde_json::{Map, Value};
 
+use super::status::RedirectStatus;
 use crate::{
     domain::{
         id::Id,
         names::names_type,
         pattern,
-        text::{SearchTerms, text_type},
+        text::{SearchTerms, Text, text_type},
         timestamp::Timestamp,
     },
     http::{cache_control::CacheControl, etag::ETag, pagination::PageParams, response::Resource},
@@ -64,14 +65,18 @@ names_type! {
 pub struct Redirect {
     /// The id of the rule. It never changes.
     pub id: Id<Redirect>,
-    /// The paths that are redirected. Each `*` captures a part of the path.
+    /// The paths that are redirected, with their conditions. Each `*` and `:name` captures a part of the path.
     pub source: RedirectSource,
     /// The kind of the source.
     pub kind: RedirectKind,
-    /// The destination: a path of this service or a URL. `*` and `:splat` stand for the captured parts.
+    /// The destination: a path of this service or a URL. `*`, `:splat` and `:name` stand for the captured parts.
     pub destination: RedirectDestination,
-    /// Whether the redirect is permanent (308) or temporary (307).
+    /// Whether the redirect is permanent (308).
     pub permanent: bool,
+    /// The status of the redirect: 303 (the client follows with `GET`), 307 (temporary) or 308 (permanent).
+    pub status: RedirectStatus,
+    /// Whether an admin has allowed a destination on any host.
+    pub external: bool,
     /// The time from which the rule applies. Omitted if the rule has no start.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub starts_at: Option<Timestamp>,
@@ -90,11 +95,12 @@ pub struct Redirect {
 /// Returns the path of the rule with this source.
 pub fn location(source: &str) -> String {
     // An escape in a source must survive the decoding of the path: `/a%2Ab` is no wildcard.
-    let path = super::path::escaped(&source.replace('%', "%25")).replace('*', "%2A");
+    let path = super::path::escaped(&source.replace('%', "%25")).replace('*', "%2A").replace('?', "%3F");
     match path.as_str() {
-        "/" => "/api/redirects/-".to_owned(),
         // Without the leading slash, it would be parsed as a key form.
-        path if path.starts_with("/-") => format!("/api/redirects/%2F{}", &path[1..]),
+        path if path == "/" || path.starts_with("/-") => format!("/api/redirects/%2F{}", &path[1..]),
+        // An escaped slash, because the path of the request must not contain empty segments.
+        path if !path.starts_with('/') => format!("/api/redirects/{}", path.replace('/', "%2F")),
         path => format!("/api/redirects{path}"),
     }
 }
@@ -129,8 +135,12 @@ pub struct RedirectSummary {
     pub kind: RedirectKind,
     /// The destination: a path of this service or a URL.
     pub destination: RedirectDestination,
-    /// Whether the redirect is permanent (308) or temporary (307).
+    /// Whether the redirect is permanent (308).
     pub permanent: bool,
+    /// The status of the redirect: 303 (the client follows with `GET`), 307 (temporary) or 308 (permanent).
+    pub status: RedirectStatus,
+    /// Whether an admin has allowed a destination on any host.
+    pub external: bool,
     /// The time from which the rule applies. Omitted if the rule has no start.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub starts_at: Option<Timestamp>,
@@ -149,15 +159,21 @@ pub struct RedirectSummary {
 #[oai(rename_all = "camelCase", skip_serializing_if_is_none, example)]
 pub struct RedirectInput {
     /// The paths to redirect: a path, `/old/*` for a path and every path below it, or a path with `*` for any
-    /// part of a segment.
+    /// part of a segment and `:name` for a whole segment. A host may precede the path. Query parameters,
+    /// countries and languages may follow it: `/old?id=:id Country=FR,BE Language=fr`.
     pub source: RedirectSource,
-    /// The destination: a path of this service, or a URL of this service or of a host in the setting
-    /// `redirect_hosts`. The first `*` stands for the capture of the first `*` of the source, and so on;
-    /// `:splat` for the last capture.
+    /// The destination: a path of this service, or a URL of this service, of a host in the setting
+    /// `redirect_hosts`, or of any host if `external` is true. The first `*` stands for the capture of the first
+    /// `*` of the source, and so on; `:splat` for that of the last `*`; `:name` for that of `:name`.
     pub destination: RedirectDestination,
     /// Whether the redirect is permanent (308) or temporary (307).
     #[oai(default)]
     pub permanent: bool,
+    /// The status of the redirect: 303, 307 or 308. If omitted, `permanent` determines it.
+    pub status: Option<RedirectStatus>,
+    /// Whether the destination may be on any host. Only admins may set it.
+    #[oai(default)]
+    pub external: bool,
     /// The time from which the rule applies. If omitted, it applies at once.
     pub starts_at: Option<Timestamp>,
     /// The time from which the rule no longer applies. If omitted, it has no end.
@@ -169,18 +185,41 @@ pub struct RedirectInput {
 #[oai(rename_all = "camelCase", skip_serializing_if_is_none, example)]
 #[serde(rename_all = "camelCase")]
 pub struct RedirectReplacement {
-    /// The destination: a path of this service, or a URL of this service or of a host in the setting
-    /// `redirect_hosts`.
+    /// The destination: a path of this service, or a URL of this service, of a host in the setting
+    /// `redirect_hosts`, or of any host if `external` is true.
     pub destination: RedirectDestination,
     /// Whether the redirect is permanent (308) or temporary (307).
     #[oai(default)]
     pub permanent: bool,
+    /// The status of the redirect: 303, 307 or 308. If omitted, `permanent` determines it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub status: Option<RedirectStatus>,
+    /// Whether the destination may be on any host. Only admins may set it.
+    #[oai(default)]
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub external: bool,
     /// The time from which the rule applies. If omitted, it applies at once.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub starts_at: Option<Timestamp>,
     /// The time from which the rule no longer applies. If omitted, it has no end.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ends_at: Option<Timestamp>,
+}
+
+impl RedirectInput {
+    /// Returns the source, and the fields that depend on it.
+    pub fn into_parts(self) -> (RedirectSource, RedirectReplacement) {
+        let RedirectInput { source, destination, permanent, status, external, starts_at, ends_at } = self;
+        (source, RedirectReplacement { destination, permanent, status, external, starts_at, ends_at })
+    }
+}
+
+impl RedirectReplacement {
+    /// Returns the rule with this source.
+    pub fn with_source(self, source: RedirectSource) -> RedirectInput {
+        let RedirectReplacement { destination, permanent, status, external, starts_at, ends_at } = self;
+        RedirectInput { source, destination, permanent, status, external, starts_at, ends_at }
+    }
 }
 
 /// Filters, order and page of a list of redirects.
@@ -209,6 +248,14 @@ pub struct RedirectImport {
     /// The number of existing rules that stayed unchanged.
     #[oai(validator(minimum(value = "0"), maximum(value = "9007199254740991")))]
     pub unchanged: i64,
+    /// The number of lines and rules that were not imported.
+    #[oai(validator(minimum(value = "0"), maximum(value = "9007199254740991")))]
+    pub skipped: i64,
+    /// The reasons for which lines and rules were not imported, and other remarks: the first 100.
+    #[oai(validator(max_items = "100"))]
+    pub warnings: Vec<Text<500>>,
+    /// Whether the file was only checked, and nothing was written.
+    pub dry_run: bool,
 }
 
 impl Resource for RedirectImport {
@@ -218,9 +265,23 @@ impl Resource for RedirectImport {
     fn location(&self) -> String {
         "/api/redirects".to_owned()
     }
+    fn is_new(&self) -> bool {
+        !self.dry_run
+    }
     fn cache(&self) -> CacheControl {
         CacheControl::NoStore
     }
+}
+
+/// The options of an import.
+#[derive(Debug, Clone, Copy, Default, Object)]
+#[oai(rename_all = "camelCase", skip_serializing_if_is_none, example)]
+pub struct RedirectImportQuery {
+    /// Whether to check the file without writing anything. If omitted, the rules are imported.
+    pub dry_run: Option<bool>,
+    /// Whether destinations may be on any host. Only admins may set it. It sets `external` of each rule whose
+    /// destination needs it.
+    pub external: Option<bool>,
 }
 
 /// Redirects by source: a JSON object with one field for each rule.
@@ -270,8 +331,8 @@ impl Type for RedirectMap {
             RedirectReplacement::register(registry);
             MetaSchema {
                 description: Some(
-                    "Redirects by source. The name of a field is a source such as `/old/*`, or a key form such as \
-                     `-api-v1-revenues` for the source `/api/v1/revenues`.",
+                    "Redirects by source. The name of a field is a source such as `/old/*` or `/old/:id`, or a key \
+                     form such as `-api-v1-revenues` for the source `/api/v1/revenues`.",
                 ),
                 additional_properties: Some(Box::new(RedirectReplacement::schema_ref())),
                 max_properties: Some(MAX_FIELDS),
