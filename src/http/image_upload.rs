@@ -14,10 +14,11 @@ use super::{
 use crate::images::Format;
 
 const MULTIPART_FORM_DATA: &str = "multipart/form-data";
-/// Maximum size of the file, in bytes.
-pub const MAX_FILE_BYTES: usize = 5 * 1024 * 1024;
-/// Maximum size of the whole body, in bytes: the file, the alternative text and the multipart headers.
-const MAX_BODY_BYTES: usize = MAX_FILE_BYTES + 64 * 1024;
+/// Maximum size of the file that the setting `media_max_bytes` allows, in bytes.
+const MAX_FILE_BYTES: usize = 100 * 1024 * 1024;
+/// Maximum size of the body beside the file, in bytes: the alternative text and the multipart headers.
+pub const MAX_FORM_OVERHEAD: usize = 64 * 1024;
+const MAX_BODY_BYTES: usize = MAX_FILE_BYTES + MAX_FORM_OVERHEAD;
 /// Maximum length of the alternative text, in characters.
 pub const MAX_ALT_CHARS: usize = 1000;
 /// Returns the accepted media types. The type of a file is detected from its content.
@@ -41,9 +42,9 @@ fn text(description: &'static str, max_length: usize, example: &str) -> MetaSche
 }
 
 fn schema() -> MetaSchema {
-    let file = "The image: JPEG, PNG, WebP or GIF. At most 5 MiB, 40 million pixels (25 million if transparent or \
-    progressive), 8,192 pixels per side and 100 frames. The format is detected from the content; the file name \
-    and the declared type are ignored. Metadata, such as the location, is removed.";
+    let file = "The image: JPEG, PNG, WebP or GIF. At most 20 MiB and 50 million pixels, unless the server has other limits \
+    (`media_max_bytes`, `media_max_pixels`), 16,383 pixels per side and 100 frames. The format is detected from the \
+    content; the file name and the declared type are ignored. Metadata, such as the location, is removed.";
     let file = MetaSchema { format: Some("binary"), ..text(file, MAX_FILE_BYTES, "GIF89a…") };
     let alt = text(
         "The alternative text: a description of the image for people who cannot see it.",

@@ -10,6 +10,7 @@ use futures_util::{Stream, StreamExt, stream::BoxStream};
 
 use super::{
     body_error::BodyError,
+    file_name,
     problem::{Error, Result},
 };
 
@@ -170,7 +171,7 @@ pub fn boundary(content_type: &str) -> Option<String> {
     if !essence.trim().eq_ignore_ascii_case("multipart/form-data") {
         return None;
     }
-    let boundary = parameter(rest.as_bytes(), "boundary")?;
+    let boundary = String::from_utf8(parameter(rest.as_bytes(), "boundary")?).ok()?;
     let allowed = |b: u8| b.is_ascii_alphanumeric() || b"'()+_,-./:=? ".contains(&b);
     let valid =
         (1..=70).contains(&boundary.len()) && boundary.bytes().all(allowed) && !boundary.ends_with(' ');
@@ -204,15 +205,14 @@ fn parse_headers(headers: &[u8]) -> Result<Part> {
         return Err(unnamed());
     }
     let rest = &value[kind.len()..];
-    let name = parameter(rest, "name").ok_or_else(unnamed)?;
-    let filename = parameter(rest, "filename");
-    // Browsers percent-encode these three characters only (HTML Standard, multipart/form-data encoding).
-    let decode = |name: String| name.replace("%22", "\"").replace("%0D", "\r").replace("%0A", "\n");
-    Ok(Part { name, filename: filename.map(decode) })
+    let name = parameter(rest, "name").and_then(|name| String::from_utf8(name).ok()).ok_or_else(unnamed)?;
+    let extended = parameter(rest, "filename*").and_then(|value| file_name::extended(&value));
+    let filename = extended.or_else(|| parameter(rest, "filename").map(|value| file_name::plain(&value)));
+    Ok(Part { name, filename })
 }
 
 /// Returns the value of a parameter such as `; name="file"`.
-fn parameter(text: &[u8], wanted: &str) -> Option<String> {
+fn parameter(text: &[u8], wanted: &str) -> Option<Vec<u8>> {
     let mut rest = text;
     loop {
         rest = rest.trim_ascii_start();
@@ -221,7 +221,7 @@ fn parameter(text: &[u8], wanted: &str) -> Option<String> {
         let name = rest[..equals].trim_ascii();
         let (value, after) = value(rest[equals + 1..].trim_ascii_start())?;
         if name.eq_ignore_ascii_case(wanted.as_bytes()) {
-            return String::from_utf8(value).ok();
+            return Some(value);
         }
         rest = after;
     }

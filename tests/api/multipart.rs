@@ -64,5 +64,16 @@ pub fn png_of(width: u32, height: u32, data: &[u8], chunks: &[(&[u8; 4], &[u8])]
     bytes
 }
 
+/// Returns a JPEG with a gradient.
+pub fn jpeg(width: u16, height: u16) -> Vec<u8> {
+    let pixel =
+        |at: u32| [at % u32::from(width) * 4, at / u32::from(width) * 5, at % 251].map(|value| value as u8);
+    let pixels: Vec<u8> = (0..u32::from(width) * u32::from(height)).flat_map(pixel).collect();
+    let mut bytes = Vec::new();
+    let encoder = jpeg_encoder::Encoder::new(&mut bytes, 80);
+    encoder.encode(&pixels, width, height, jpeg_encoder::ColorType::Rgb).expect("memory accepts writes");
+    bytes
+}
+
 /// A GIF of one pixel.
 pub const GIF: &[u8] = b"GIF89a\x01\x00\x01\x00\x80\x00\x00\xff\x00\x00\x00\x00\x00,\x00\x00\x00\x00\x01\x00\x01\x00\x00\x02\x02D\x01\x00;";
