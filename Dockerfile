@@ -1,4 +1,5 @@
-# Builds the server, and an image that contains only the program, the C library and root certificates.
+# Builds the server, and an image that contains only the program, the C library and root certificates. The target tools is
+# an image with the client tools of PostgreSQL, for backups.
 FROM rust:1.95-slim-bookworm AS build
 WORKDIR /source
 COPY . .
@@ -7,6 +8,16 @@ RUN --mount=type=cache,target=/usr/local/cargo/registry \
     cargo build --release --locked --bin tenon \
     && cp target/release/tenon /tenon \
     && mkdir /data
+
+FROM postgres:17-bookworm AS tools
+COPY --from=build /tenon /usr/local/bin/tenon
+COPY --from=build --chown=65532:65532 /data /data
+ENV TENON_DATA_DIR=/data \
+    TMPDIR=/data
+USER 65532:65532
+VOLUME /data
+ENTRYPOINT ["/usr/local/bin/tenon"]
+CMD ["doctor"]
 
 FROM gcr.io/distroless/cc-debian12:nonroot
 COPY --from=build /tenon /usr/local/bin/tenon

@@ -61,6 +61,7 @@ pub struct App {
     pub redirects: redirects::Redirects,
     pub revenues: billing::revenues::Revenues,
     pub sessions: accounts::sessions::Sessions,
+    pub stripe_api: webhooks::inbound::StripeApi,
     pub tags: content::tags::Tags,
     /// `None` without `otlp_endpoint`.
     pub tracer: Option<Tracer>,
@@ -184,6 +185,7 @@ impl App {
                 cursors(),
                 sessions.failures.clone(),
             ),
+            stripe_api: webhooks::inbound::StripeApi::new(outgoing(CallKind::Stripe)?, &config.webhooks),
             webhooks_config: config.webhooks.clone(),
             users: accounts::users::Users::new(sessions.clone(), cursors(), config.server.registration),
             authors: accounts::authors::Authors::new(db(), cursors()),

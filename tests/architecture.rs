@@ -368,9 +368,9 @@ fn test_paths() -> Vec<String> {
     paths
 }
 
-/// Returns the tests and stages that the second column of the tables names: its text in backticks, without commands.
+/// Returns the tests and stages that the third column of the tables names: its text in backticks, without commands.
 fn named_tests(page: &str) -> Vec<&str> {
-    let cells = page.lines().filter(|line| line.starts_with('|')).filter_map(|line| line.split('|').nth(2));
+    let cells = page.lines().filter(|line| line.starts_with('|')).filter_map(|line| line.split('|').nth(3));
     let spans = cells.flat_map(|cell| cell.split('`').skip(1).step_by(2));
     spans
         .filter(|span| {
@@ -397,7 +397,7 @@ fn tests_and_stages_named_in_the_documentation_exist() {
 #[test]
 fn missing_tests_are_found() {
     let tests = ["tests::api::access::admits_the_declared_roles_only".to_owned()];
-    let page = "| `./tests/run fuzz` | x |\n| `./tests/run none` | `KILLS` |\n| a | `access::`, stage `fuzz`; `gone` in `cargo test` |";
+    let page = "| `./tests/run fuzz` | x |\n| `./tests/run none` | `KILLS` |\n| P1 | a | `access::`, stage `fuzz`; `gone` in `cargo test` |";
     assert_eq!(missing_tests(page, &tests), ["none", "gone"]);
 }
 

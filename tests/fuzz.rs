@@ -34,6 +34,7 @@ tests! {
     ranges_are_within_the_representation: ranges;
     exported_redirects_are_restored: redirects_file;
     changed_webhooks_are_rejected: signatures;
+    changed_access_tokens_are_rejected: tokens;
 }
 
 fn run(name: &str, target: fn(&[u8])) {

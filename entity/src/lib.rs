@@ -22,6 +22,8 @@ pub mod media;
 pub mod media_orphan;
 pub mod media_variant;
 pub mod message;
+pub mod payment;
+pub mod payment_reference;
 pub mod post;
 pub mod post_coauthor;
 pub mod post_slug;

@@ -15,6 +15,10 @@ pub struct Model {
     /// The subscribed event types and topics, as a JSON list; an empty list means all.
     pub events: String,
     pub format: WebhookFormat,
+    /// The names of the header fields of its own, as a JSON list in lower case.
+    pub header_names: String,
+    /// The values of these header fields, as a sealed JSON list.
+    pub header_values: Option<Redacted>,
     /// The signing secret. It is needed to sign, so it cannot be hashed.
     pub secret: Redacted,
     pub previous_secret: Option<Redacted>,

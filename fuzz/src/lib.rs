@@ -11,9 +11,10 @@ mod parameters;
 mod ranges;
 mod redirects_file;
 mod signatures;
+mod tokens;
 
 pub use self::{
     cookies::cookies, cursors::cursors, entity_tags::entity_tags, front_matter::front_matter, json::json,
     multipart::multipart, parameters::parameters, ranges::ranges, redirects_file::redirects_file,
-    signatures::signatures,
+    signatures::signatures, tokens::tokens,
 };

@@ -60,7 +60,7 @@ fn check_bounds(values: &Map<String, Value>) {
 fn print(query: &Map<String, Value>) -> String {
     let one = |name: &str, value: &Value| match value {
         Value::String(text) => format!("{name}={}", encoded(text)),
-        other => format!("{name}={other}"),
+        other => format!("{name}={}", encoded(&other.to_string())),
     };
     let all = query.iter().flat_map(|(name, value)| match value {
         Value::Array(items) => items.iter().map(|item| one(name, item)).collect(),

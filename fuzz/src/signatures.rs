@@ -6,7 +6,7 @@ use poem::http::{HeaderMap, HeaderValue};
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, PKCS_RSA_SHA256};
 use ring::{hmac, rand::SystemRandom, rsa, signature::RSA_PKCS1_SHA256};
 use tenon::{
-    config::{Certificates, WebhookId, WebhookSecrets, WebhooksConfig},
+    config::{Certificates, PublicUrl, WebhookId, WebhookSecrets, WebhooksConfig},
     domain::secret::Secret,
     http::problem::Error,
     resources::webhooks::{
@@ -177,6 +177,8 @@ static CONFIG: LazyLock<WebhooksConfig> = LazyLock::new(|| {
     let secrets = || Some(WebhookSecrets(vec![Secret::new(SECRET.to_owned())]));
     WebhooksConfig {
         webhooks_stripe_secrets: secrets(),
+        webhooks_stripe_api_key: None,
+        webhooks_stripe_api_url: PublicUrl("https://api.stripe.com".to_owned()),
         webhooks_github_secrets: secrets(),
         webhooks_github_docs: None,
         webhooks_paypal_id: Some(WebhookId(WEBHOOK_ID.to_owned())),

@@ -24,6 +24,8 @@ mod m20261129_000020_api_key_addresses;
 mod m20261129_000021_shared_limits;
 mod m20261129_000022_media_variants;
 mod m20261129_000023_daily_writes;
+mod m20261129_000025_payments;
+mod m20261129_000026_endpoint_headers;
 mod m20261129_000029_media_dominant_color;
 
 pub struct Migrator;
@@ -54,6 +56,8 @@ impl MigratorTrait for Migrator {
             Box::new(m20261129_000021_shared_limits::Migration),
             Box::new(m20261129_000022_media_variants::Migration),
             Box::new(m20261129_000023_daily_writes::Migration),
+            Box::new(m20261129_000025_payments::Migration),
+            Box::new(m20261129_000026_endpoint_headers::Migration),
             Box::new(m20261129_000029_media_dominant_color::Migration),
         ]
     }

@@ -32,6 +32,11 @@ impl App {
         let (running, waiting) = self.sessions.passwords_load();
         out.gauge("tenon_password_hashes_running", "Password hashes that are being computed.", running);
         out.gauge("tenon_password_hashes_waiting", "Password hashes that wait for a core.", waiting);
+        let samples = self.sessions.attempts.0.rejections().map(|(name, count)| ([("policy", name)], count));
+        let help = "Attempts to sign in, to refresh, to register and to change a password that exceeded a limit, by policy.";
+        out.counters("tenon_attempt_limit_rejections_total", help, samples);
+        let help = "Requests that exceeded the bytes of the account per day.";
+        out.counter("tenon_daily_write_limit_rejections_total", help, self.daily_writes.rejections());
         self.write_outgoing(out);
         self.write_traces(out);
         let samples = self.sessions.failures.counts().map(|(class, count)| ([("reason", class)], count));
@@ -53,8 +58,12 @@ impl App {
 
     /// Writes the outgoing requests and the deliveries of webhooks.
     fn write_outgoing(&self, out: &mut Exposition) {
-        let clients =
-            [&self.rate_fetcher.outgoing, &self.upstreams.http_client, &self.webhook_endpoints.outgoing];
+        let clients = [
+            &self.rate_fetcher.outgoing,
+            &self.stripe_api.http_client,
+            &self.upstreams.http_client,
+            &self.webhook_endpoints.outgoing,
+        ];
         let calls = clients.into_iter().map(|client| &client.calls).chain(&self.trace_calls);
         let samples = calls.flat_map(|calls| {
             let kind = calls.kind.as_str();

@@ -10,6 +10,7 @@ use tokio::time::timeout;
 use super::errors::{database_message, driver_message};
 use crate::infra::{
     db::{Db, sqlite_path},
+    postgres_url,
     query_log::QueryObserver,
     work_folder::folder_of,
 };
@@ -69,7 +70,8 @@ async fn probe(url: &str) -> Result<(), String> {
             Ok(())
         }
         Ok(Err(error)) => {
-            Err(format!("cannot connect to {server}: {}. Check --database-url", driver_message(&error)))
+            let (message, cause) = (driver_message(&error), postgres_url::cause(url, &error));
+            Err(format!("cannot connect to {server}: {message}. {cause}"))
         }
         Err(_) => Err(format!(
             "cannot connect to {server}: no response within {} s. Check --database-url",

@@ -17,6 +17,9 @@ use crate::{
 /// Requests `/livez` at the `listen` address. Exits with 1 if the response is not 200 within 2 seconds.
 #[derive(Args)]
 pub struct Health {
+    /// Address and port on which the server listens [default: the setting listen]
+    #[arg(long, value_name = "ADDR")]
+    pub listen: Option<String>,
     /// Request `/readyz`, which also checks the database and the free space, and fails while the server stops
     #[arg(long)]
     ready: bool,

@@ -54,6 +54,12 @@ async fn roll_back(url: &str, steps: u32, confirmed: bool) -> Result<(), String>
     connect::check(url).await?;
     let schema = ExclusiveSchema::lock(url).await.map_err(|error| database_message(&error))?;
     let schema = schema.ok_or("the database is in use: stop the service, then repeat the command")?;
+    let applied = schema.applied().await.map_err(|error| database_message(&error))?;
+    if steps as usize > applied {
+        return Err(format!(
+            "--steps: must be at most {applied}, the number of applied migrations, got {steps}"
+        ));
+    }
     if !confirmed {
         let reversals = schema.losses(steps).await.map_err(|error| database_message(&error))?;
         if let Some(losses) = describe(&reversals) {

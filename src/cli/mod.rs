@@ -32,7 +32,7 @@ use crate::{
     config::{self, Config},
     infra::{
         audit_log::Origin,
-        clock::Clock,
+        clock::{Clock, process_start},
         private_files::{self, Private},
         traces::observe_statements,
     },
@@ -100,6 +100,7 @@ enum Command {
 
 /// Parses the arguments and runs the command. Exit codes: 0 success, 1 failure, 2 usage error.
 pub fn run() -> ExitCode {
+    process_start();
     let cli = Cli::parse();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
@@ -159,7 +160,10 @@ async fn dispatch(cli: Cli) -> Result<ExitCode, String> {
             Command::Rates(command) => command.run(&config(&[])?).await,
             Command::SecretKey(command) => command.run(&config(&[])?).await,
             Command::Migrate(command) => command.run(&config(&[])?).await,
-            Command::Health(command) => command.run(&config(&[])?).await,
+            Command::Health(command) => {
+                let config = config(&[("listen", command.listen.clone())])?;
+                command.run(&config).await
+            }
             Command::Serve(command) => {
                 let flags = [
                     ("listen", command.listen.clone()),

@@ -18,6 +18,7 @@ use crate::{
     config::{ByteCount, CacheConfig, Config, LogConfig, TelemetryConfig},
     domain::{money::Currency, result_ext::ResultExt},
     http::problem::{self, Error},
+    infra::postgres_url,
     resources::redirects::RedirectMatch,
     server::{
         AccessLog, HttpService, LineWriter, LogFormat, MetricsPage, RateLimits, Redirect, RedirectLookup,
@@ -47,13 +48,19 @@ impl Serve {
     pub async fn run(self, mut config: Config) -> Result<ExitCode, String> {
         init_log(&config);
         raise_open_files();
+        if let Some(warning) = postgres_url::unverified_server(&config.database_url()) {
+            tracing::warn!("{warning}");
+        }
         let limits = Limits::default().scaled(config.server.timeout_scale.0);
         // Event streams stay open for hours, so they may use at most four fifths of the connections.
         let streams = &mut config.events.events_max_connections.0;
         *streams = (*streams).min(limits.connections / 5 * 4);
         let app = app(&config).await?;
         if self.demo && !demo::fill(&app).await.map_err(|error| message(&error))? {
-            tracing::info!("the database already has content: skipped the demo content");
+            tracing::warn!(
+                "--demo: the database already has, or had, posts or documents, so the demo content was not added. Use an \
+                 empty database, such as a new --data-dir"
+            );
         }
         let lines = app.audit.open_output().await.map_err(|error| message(&error))?;
         let listener = listener::listen(config.server.listen).map_err(|error| {

@@ -26,8 +26,8 @@ pub use sections::{
 };
 pub use types::{
     AuditDays, AuditOutput, BackupMedia, ByteCount, Certificates, CountryLocales, Days, FallbackRates,
-    ImageBytes, ImagePixels, Limit, MediaSizes, OtlpEndpoint, PrintedLine, PrintedLines, WebhookId,
-    WebhookSecrets,
+    ImageBytes, ImagePixels, Limit, MediaSizes, OtlpEndpoint, PrintedLine, PrintedLines, PublicUrl,
+    WebhookId, WebhookSecrets,
 };
 pub use unknown::unknown_env_vars;
 pub use upstreams::ConfiguredUpstream;

@@ -9,7 +9,7 @@ use super::{
         AuditDays, AuditOutput, BackupMedia, BucketName, BucketPath, ByteCount, Certificates, CountryLocales,
         DatabaseUrl, Days, FallbackRates, HeaderTitle, Host, ImageBytes, ImagePixels, Interval, Limit,
         MediaSizes, MetricsToken, Origin, OtlpEndpoint, OtlpHeaders, PrintedLine, PrintedLines, PublicUrl,
-        RatesUrl, S3Endpoint, SampleRatio, TimeoutScale, WebhookId, WebhookSecrets,
+        RatesUrl, S3Endpoint, SampleRatio, StripeApiKey, TimeoutScale, WebhookId, WebhookSecrets,
     },
     upstreams::ConfiguredUpstreams,
 };
@@ -242,6 +242,10 @@ section! {
     WebhooksConfig {
         /// Secrets of the Stripe endpoint, several during a rotation; not set disables the endpoint.
         webhooks_stripe_secrets: Option<WebhookSecrets> [Secret, NonEmpty];
+        /// Secret or restricted API key of Stripe, to request the objects of thin events; not set means no request.
+        webhooks_stripe_api_key: Option<StripeApiKey> [Secret, NonEmpty];
+        /// URL of the API of Stripe, for tests.
+        webhooks_stripe_api_url: PublicUrl = "https://api.stripe.com";
         /// Secrets of the GitHub webhook, several during a rotation; not set disables the endpoint.
         webhooks_github_secrets: Option<WebhookSecrets> [Secret, NonEmpty];
         /// Folder of Markdown files that a GitHub push imports as documents.

@@ -15,7 +15,9 @@ use crate::{
         money::{Currency, is_plausible_rate},
         secret::Secret,
     },
-    infra::{geoip::Country, http_client::RequestUrl, query_log::QueryLog, sealing::SecretKeys},
+    infra::{
+        geoip::Country, http_client::RequestUrl, postgres_url, query_log::QueryLog, sealing::SecretKeys,
+    },
     server::{Block, ClientAddressLog, ForwardedHeader, LogFormat, MetricsAccess},
 };
 
@@ -150,6 +152,10 @@ pub struct S3Endpoint(pub String);
 #[derive(Debug, Clone)]
 pub struct WebhookSecrets(pub Vec<Secret<String>>);
 
+/// An API key of Stripe: `sk_…` or `rk_…`.
+#[derive(Debug, Clone)]
+pub struct StripeApiKey(pub Secret<String>);
+
 /// The id of a PayPal webhook.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WebhookId(pub String);
@@ -235,10 +241,13 @@ rules! {
     DatabaseUrl: String => |text| {
         let schemes = ["sqlite://", "postgres://", "postgresql://"];
         let rest = schemes.iter().find_map(|scheme| text.strip_prefix(scheme));
-        match rest.is_some_and(|rest| !rest.is_empty()) {
-            true => Ok(DatabaseUrl(Secret::new(text))),
-            false => Err("must be sqlite://PATH or postgres://HOST/NAME".to_owned()),
+        if rest.is_none_or(str::is_empty) {
+            return Err("must be sqlite://PATH or postgres://HOST/NAME".to_owned());
         }
+        if !text.starts_with("sqlite://") {
+            postgres_url::validate(&text)?;
+        }
+        Ok(DatabaseUrl(Secret::new(text)))
     };
     RatesUrl: String => |url| {
         let target = RequestUrl::parse(&url).map_err(|error| format!("must be a valid URL: {error}"))?;
@@ -295,6 +304,15 @@ rules! {
         match !secrets.is_empty() && secrets.iter().all(|secret| secret.expose().len() >= 16) {
             true => Ok(WebhookSecrets(secrets)),
             false => Err("must be one or more secrets of at least 16 characters".to_owned()),
+        }
+    };
+    StripeApiKey: String => |key| {
+        let is_key = (16..=255).contains(&key.len())
+            && ["sk_", "rk_"].iter().any(|prefix| key.starts_with(prefix))
+            && key.bytes().all(|byte| byte.is_ascii_graphic());
+        match is_key {
+            true => Ok(StripeApiKey(Secret::new(key))),
+            false => Err("must be a secret or restricted key of Stripe, which begins with sk_ or rk_".to_owned()),
         }
     };
     SecretKeys: String => |keys| {

@@ -71,6 +71,9 @@ actions! {
     PreviewCreated = "preview.created" in "posts";
     /// The preview links of a post were deleted. The resource is the post.
     PreviewsDeleted = "previews.deleted" in "posts";
+    /// A scheduled post was not published, because the account that scheduled it may no longer publish it. The resource
+    /// is the post.
+    PublicationRejected = "publication.rejected" in "posts";
     /// Invoices were exported.
     InvoicesExported = "invoices.exported" in "invoices";
     /// Redirect rules were exported.

@@ -98,6 +98,6 @@ patterns! {
         "must be two numbers from 0 to 1 separated by a comma, such as 0.5,0.25";
 
     API_KEY = r"^tenon_[0-9a-f]{32}_[A-Za-z0-9_-]{43}$", "must be an API key";
-    WEBHOOK_SECRET = r"^whsec_[A-Za-z0-9+/]{43}=$", "must be the secret of a webhook endpoint";
+    WEBHOOK_SECRET = r"^whsec_[A-Za-z0-9+/]+={0,2}$", "must be `whsec_` and 24 to 64 bytes in base64";
     JWT = r"^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+$", "must be a JWT: three parts separated by `.`";
 }

@@ -74,3 +74,28 @@ impl Principal {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn owners_and_editors_change_a_resource() {
+        let (own, other) = (Uuid::from_u128(1), Uuid::from_u128(2));
+        for (role, kind, owner, owns, edits) in [
+            (Role::Author, Ownership::Content, own, true, true),
+            (Role::Author, Ownership::Content, other, false, false),
+            (Role::Reader, Ownership::Content, own, false, false),
+            (Role::Reader, Ownership::Personal, own, true, true),
+            (Role::Editor, Ownership::Content, other, false, true),
+        ] {
+            let caller = Principal { user: own, role, via: Via::Cli };
+            assert_eq!(
+                (caller.owns(kind, owner), caller.edits(kind, owner)),
+                (owns, edits),
+                "{role:?} {kind:?}"
+            );
+            assert_eq!(caller.as_owner(kind) == Some(owner), owns);
+        }
+    }
+}

@@ -220,6 +220,36 @@ mod tests {
     }
 
     #[test]
+    fn tags_differ_with_their_parts_and_have_a_valid_syntax() {
+        let strong = ETag::from_parts(&["ab", "c"]);
+        assert_ne!(strong, ETag::from_parts(&["a", "bc"]));
+        assert_eq!((strong.to_string().len(), strong.as_str()), (22, &*strong.to_string()));
+        let weak = ETag::weak_from_parts(&["ab", "c"]);
+        assert_eq!(weak.as_str(), format!("W/{strong}"));
+        assert!(!EntityTags::List(vec![weak.clone()]).matches_strong(&weak), "weak tags never match");
+        for (text, is_valid) in
+            [("\"!#~\u{80}\"", true), ("W/\"\"", true), ("\"a b\"", false), ("\"a\"b\"", false)]
+        {
+            assert_eq!(ETag::parse(text).is_some(), is_valid, "{text}");
+        }
+    }
+
+    #[test]
+    fn each_precondition_requires_the_current_version() {
+        let any = || Some(EntityTags::Any);
+        for (if_match, if_none_match, required, is_some) in [
+            (None, None, false, false),
+            (any(), None, false, true),
+            (None, any(), false, true),
+            (None, None, true, true),
+        ] {
+            let when = Precondition { if_match, if_none_match, required };
+            assert_eq!(when.is_some(), is_some, "{when:?}");
+            assert_eq!(when.check_absent().is_err(), when.if_match.is_some(), "{when:?}");
+        }
+    }
+
+    #[test]
     fn rejects_malformed_lists() {
         for value in ["abc", "\"a", "\"a\" \"b\"", "w/\"a\"", "*, \"a\"", ",*", "\"a\"b", "\"a\"\u{a0}"] {
             assert!(EntityTags::parse(value).is_none(), "{value}");

@@ -6,10 +6,10 @@ use std::{
 };
 
 use bytes::Bytes;
-use futures_util::{Stream, StreamExt};
+use futures_util::{Stream, StreamExt, stream};
 use poem::{
     Body, IntoResponse, Response,
-    http::{HeaderName, StatusCode},
+    http::{HeaderMap, HeaderName, StatusCode, header},
 };
 use poem_openapi::{
     ApiResponse,
@@ -33,6 +33,9 @@ pub trait DirectWriter: Send + Sync {
     /// Writes chunks of [`encode_chunk`] to the connection without waiting. Must be called only while the body of the
     /// response is pending and has returned everything that precedes the chunks.
     fn try_write(&self, chunks: &[IoSlice<'_>]) -> DirectWrite;
+
+    /// Resets the connection, and discards the bytes that are not sent.
+    fn reset(&self);
 }
 
 /// The result of a direct write.
@@ -82,8 +85,41 @@ impl<T> EventStream<T> {
         // Some proxies buffer responses and would not forward an event until their buffer is full.
         set_header(&mut response, HeaderName::from_static("x-accel-buffering"), "no");
         CacheControl::NoStore.apply(&mut response);
+        // A proxy that compresses a stream delays its events.
+        set_header(&mut response, header::CACHE_CONTROL, "no-store, no-transform");
         response.extensions_mut().insert(connection);
         EventStream(response, PhantomData)
+    }
+}
+
+impl<T> EventStream<T> {
+    /// Sends one frame and ends.
+    pub fn single(frame: Bytes) -> Self {
+        EventStream::new(stream::once(async { frame }), StreamConnection::default())
+    }
+}
+
+/// The last event of a client that resumes a stream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LastEvent {
+    /// A position in the log.
+    Position(i64),
+    /// Another text, such as the id of an event of another service.
+    Unreadable,
+}
+
+/// The header that an `EventSource` sends when it reconnects.
+pub const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
+
+impl LastEvent {
+    /// Reads `Last-Event-ID`. An empty value is none (HTML, section 9.2.3).
+    pub fn from_headers(headers: &HeaderMap) -> Option<Self> {
+        let mut values = headers.get_all(LAST_EVENT_ID).iter().filter(|value| !value.is_empty());
+        let (first, is_single) = (values.next()?, values.next().is_none());
+        let digits =
+            first.to_str().ok().filter(|text| text.len() <= 15 && text.bytes().all(|b| b.is_ascii_digit()));
+        let position = digits.filter(|_| is_single).and_then(|text| text.parse().ok());
+        Some(position.map_or(LastEvent::Unreadable, LastEvent::Position))
     }
 }
 
@@ -113,5 +149,31 @@ where
 {
     fn into_response(self) -> Response {
         self.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use poem::http::HeaderValue;
+
+    use super::*;
+
+    #[test]
+    fn reads_the_last_event_id() {
+        let read = |values: &[&[u8]]| {
+            let mut headers = HeaderMap::new();
+            for value in values {
+                headers.append(LAST_EVENT_ID, HeaderValue::from_bytes(value).expect("a value"));
+            }
+            LastEvent::from_headers(&headers)
+        };
+        assert_eq!(read(&[]), None);
+        assert_eq!(read(&[b""]), None);
+        assert_eq!(read(&[b"4711"]), Some(LastEvent::Position(4711)));
+        let unreadable: [&[&[u8]]; 6] =
+            [&[b"x"], &[b"-1"], &[b"+1"], &[b"1234567890123456"], &["é".as_bytes()], &[b"1", b"2"]];
+        for values in unreadable {
+            assert_eq!(read(values), Some(LastEvent::Unreadable), "{values:?}");
+        }
     }
 }

@@ -15,6 +15,7 @@ use serde_json::{Map, Value};
 use super::{
     auth::Principal,
     etag::{EntityTags, Precondition},
+    event_stream::LastEvent,
     idempotency::IdempotentRequest,
     operation::{
         Argument, BodyFormat, DeclareArgument, MediaType, Operation, Parameter, PathParameter,
@@ -39,7 +40,7 @@ pub struct ValidatedRequest {
     pub accept_language: Option<String>,
     pub range: Option<String>,
     pub if_range: Option<String>,
-    pub last_event_id: Option<i64>,
+    pub last_event_id: Option<LastEvent>,
     pub idempotency: Option<IdempotentRequest>,
     pub client: Client,
     /// The path and query as sent, for links.
@@ -231,7 +232,7 @@ pub struct RangeHeader(pub Option<String>);
 /// The `If-Range` of a read that supports byte ranges.
 pub struct IfRange(pub Option<String>);
 /// The `Last-Event-ID` of a client that resumes a stream.
-pub struct LastEventId(pub Option<i64>);
+pub struct LastEventId(pub Option<LastEvent>);
 /// The `Idempotency-Key` of a create.
 pub struct IdempotencyKey(pub Option<IdempotentRequest>);
 

@@ -1,7 +1,8 @@
 //! `Idempotency-Key`: one key, one effect.
 //!
-//! The response of a create is stored in the transaction that creates the resource. A retry therefore gets
-//! the first response again, even if the process crashed between the commit and the response.
+//! The status and the location of the response are stored in the transaction that creates the resource. A retry
+//! therefore gets the same response, even if the process crashed between the commit and the response. Its ETag and
+//! body are read from the resource: personal data is not copied into a table where an erasure would miss it.
 use std::future::Future;
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
@@ -16,7 +17,13 @@ use super::{
     problem::{Error, Result},
     response::Resource,
 };
-use crate::infra::db::{Db, Tx};
+use crate::{
+    domain::id::Id,
+    infra::db::{Db, Tx},
+};
+
+/// The largest body that is stored, in bytes.
+const MAX_STORED_BODY: usize = 4096;
 
 /// How long a key and its response are stored, in milliseconds.
 pub const RETENTION_MS: i64 = 24 * 60 * 60 * 1000;
@@ -59,7 +66,7 @@ impl IdempotentRequest {
     ///
     /// A concurrent transaction with the same key blocks on the insert until the first one commits or rolls
     /// back. It then replays the stored response or creates the resource itself.
-    async fn claim(&self, tx: &Tx) -> Result<Option<StoredResponse>> {
+    async fn claim(&self, tx: &Tx) -> Result<Option<idempotency_key::Model>> {
         idempotency_key::Entity::delete_many()
             .filter(idempotency_key::Column::Scope.eq(&self.scope))
             .filter(idempotency_key::Column::ExpiresAt.lte(self.now))
@@ -87,13 +94,10 @@ impl IdempotentRequest {
         if row.fingerprint != self.fingerprint {
             return Err(Error::IdempotencyKeyReused);
         }
-        let (etag, location) = (row.etag.unwrap_or_default(), row.location.unwrap_or_default());
-        let status = u16::try_from(row.status).unwrap_or(201);
-        Ok(Some(StoredResponse { status, body: row.body, etag, location }))
+        Ok(Some(row))
     }
 
-    async fn store<T: Resource>(&self, tx: &Tx, resource: &T) -> Result<()> {
-        let body = serde_json::to_string(resource).map_err(|e| Error::Internal(e.to_string()))?;
+    async fn store<T: Resource>(&self, tx: &Tx, resource: &T, body: String) -> Result<()> {
         let row = idempotency_key::ActiveModel {
             scope: Unchanged(self.scope.clone()),
             status: Set(if resource.is_new() { 201 } else { 200 }),
@@ -117,7 +121,7 @@ pub async fn delete_expired(db: &Db, now: i64) -> Result<()> {
     .await
 }
 
-/// The stored response to the first request with a key.
+/// The response to a request whose key was used before.
 #[derive(Debug)]
 pub struct StoredResponse {
     pub status: u16,
@@ -126,15 +130,94 @@ pub struct StoredResponse {
     pub location: String,
 }
 
-/// The result of a create: a new resource, or the stored response of an earlier request with the same key.
+/// The result of a create: a new resource, or the response to a repeated request with the same key.
 #[derive(Debug)]
 pub enum Outcome<T> {
     New(T),
     Replayed(StoredResponse),
 }
 
-/// Runs `create` in one transaction, or returns the stored response if the key was used before.
-pub async fn run_once<T, F, Fut>(db: &Db, request: Option<IdempotentRequest>, create: F) -> Result<Outcome<T>>
+/// Returns the id at the end of the location of a resource.
+pub fn id_of_location<T>(location: &str) -> Result<Id<T>> {
+    let id = location.rsplit('/').next().and_then(|id| id.parse().ok());
+    id.ok_or_else(|| Error::Internal(format!("no id at the end of the stored location {location}")))
+}
+
+/// Runs `create` in one transaction. If the key was used before, calls `reload` instead, with the location of the
+/// resource, and responds with what it returns.
+///
+/// `reload` applies the rights of the caller and runs after the transaction, which has no changes then.
+///
+/// # Errors
+///
+/// A conflict if `reload` does not find the resource, which was deleted or is no longer visible to the caller.
+pub async fn run_once<T, F, Fut, Reload>(
+    db: &Db,
+    request: Option<IdempotentRequest>,
+    create: F,
+    reload: impl FnOnce(String) -> Reload + Send,
+) -> Result<Outcome<T>>
+where
+    T: Resource + 'static,
+    F: FnOnce(Tx) -> Fut + Send + 'static,
+    Fut: Future<Output = Result<T>> + Send + 'static,
+    Reload: Future<Output = Result<T>> + Send,
+{
+    let row = match claim_or_create(db, request, create, |_| Ok(String::new())).await? {
+        Claimed::New(resource) => return Ok(Outcome::New(resource)),
+        Claimed::Existing(row) => row,
+    };
+    let location = row.location.unwrap_or_default();
+    let resource = match reload(location.clone()).await {
+        Err(Error::NotFound(_)) => return Err(Error::Conflict(CREATED_RESOURCE_NOT_FOUND)),
+        reloaded => reloaded?,
+    };
+    let (body, etag) = (to_json(&resource)?, resource.etag().to_string());
+    Ok(Outcome::Replayed(StoredResponse { status: status(row.status), body, etag, location }))
+}
+
+/// Like [`run_once`], for a result that cannot be read again: stores its body, which must be small and must not contain
+/// a secret.
+///
+/// # Errors
+///
+/// An internal error, without effect, if the body has more than 4096 bytes.
+pub async fn run_once_with_body<T, F, Fut>(
+    db: &Db,
+    request: Option<IdempotentRequest>,
+    create: F,
+) -> Result<Outcome<T>>
+where
+    T: Resource + 'static,
+    F: FnOnce(Tx) -> Fut + Send + 'static,
+    Fut: Future<Output = Result<T>> + Send + 'static,
+{
+    let to_body = |resource: &T| match to_json(resource)? {
+        body if body.len() <= MAX_STORED_BODY => Ok(body),
+        body => Err(Error::Internal(format!("a response of {} bytes cannot be stored", body.len()))),
+    };
+    let row = match claim_or_create(db, request, create, to_body).await? {
+        Claimed::New(resource) => return Ok(Outcome::New(resource)),
+        Claimed::Existing(row) => row,
+    };
+    let (etag, location) = (row.etag.unwrap_or_default(), row.location.unwrap_or_default());
+    Ok(Outcome::Replayed(StoredResponse { status: status(row.status), body: row.body, etag, location }))
+}
+
+const CREATED_RESOURCE_NOT_FOUND: &str = "the first request with this Idempotency-Key succeeded, but its resource was \
+    deleted or is no longer visible to you: send a new key to create another one";
+
+enum Claimed<T> {
+    New(T),
+    Existing(idempotency_key::Model),
+}
+
+async fn claim_or_create<T, F, Fut>(
+    db: &Db,
+    request: Option<IdempotentRequest>,
+    create: F,
+    to_body: fn(&T) -> Result<String>,
+) -> Result<Claimed<T>>
 where
     T: Resource + 'static,
     F: FnOnce(Tx) -> Fut + Send + 'static,
@@ -144,13 +227,21 @@ where
         if let Some(request) = &request
             && let Some(stored) = request.claim(&tx).await?
         {
-            return Ok(Outcome::Replayed(stored));
+            return Ok(Claimed::Existing(stored));
         }
         let resource = create(tx.clone()).await?;
         if let Some(request) = &request {
-            request.store(&tx, &resource).await?;
+            request.store(&tx, &resource, to_body(&resource)?).await?;
         }
-        Ok(Outcome::New(resource))
+        Ok(Claimed::New(resource))
     })
     .await
+}
+
+fn to_json<T: Resource>(resource: &T) -> Result<String> {
+    serde_json::to_string(resource).map_err(|error| Error::Internal(error.to_string()))
+}
+
+fn status(stored: i32) -> u16 {
+    u16::try_from(stored).unwrap_or(201)
 }

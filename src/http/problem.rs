@@ -94,7 +94,7 @@ pub enum Error {
     IdempotencyKeyReused,
     #[error("Idempotency-Key: the first request with this key is still running")]
     IdempotencyKeyInUse,
-    #[error("too many attempts: retry after {} seconds", .0.retry_after_seconds)]
+    #[error("too many attempts (rate limit {}): retry in {} s", .0.name, .0.retry_after_seconds)]
     TooManyRequests(ExceededLimit),
     /// Too many other passwords wait to be hashed.
     #[error("too many passwords are being hashed: retry")]
@@ -422,11 +422,13 @@ fn with_details(problem: Problem, error: Error) -> Problem {
         Error::PreconditionFailed(etag) | Error::IfNoneMatchFailed(etag) => {
             Problem { current_etag: Some(etag), ..problem }
         }
-        Error::Unauthenticated => problem.header(header::WWW_AUTHENTICATE, "Bearer realm=\"tenon\""),
+        // Without an error code if the request has no token, or a valid one (RFC 6750, section 3.1).
+        Error::Unauthenticated | Error::InvalidCredentials => {
+            problem.header(header::WWW_AUTHENTICATE, "Bearer realm=\"tenon\"")
+        }
         Error::InvalidToken(reason) => {
             problem.header(header::WWW_AUTHENTICATE, INVALID_TOKEN).reason(reason.reason)
         }
-        Error::InvalidCredentials => problem.header(header::WWW_AUTHENTICATE, INVALID_TOKEN),
         Error::InsufficientScope(scope) => problem.header(
             header::WWW_AUTHENTICATE,
             &format!("Bearer realm=\"tenon\", error=\"insufficient_scope\", scope=\"{scope}\""),

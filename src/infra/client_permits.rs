@@ -3,7 +3,6 @@
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use parking_lot::Mutex;
-use sea_orm::{ConnAcquireErr, DbErr};
 use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore},
     time::timeout,
@@ -30,6 +29,16 @@ pub enum Rejected {
     Total,
 }
 
+/// The reason why work does not start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NotStarted {
+    Rejected(Rejected),
+    /// No permit was released in time.
+    Timeout,
+    /// The permits are closed.
+    Closed,
+}
+
 /// The permits of one kind of work. Clones share them.
 #[derive(Clone)]
 pub struct ClientPermits(Arc<Inner>);
@@ -43,10 +52,11 @@ struct Inner {
 #[derive(Default)]
 struct Accepted {
     total: usize,
-    clients: HashMap<ClientKey, Usage>,
+    clients: HashMap<ClientKey, ClientWork>,
 }
 
-struct Usage {
+/// The accepted work of a client, and the permits for running it.
+struct ClientWork {
     accepted: usize,
     running: Arc<Semaphore>,
 }
@@ -67,14 +77,14 @@ impl ClientPermits {
         let running = match client {
             None => None,
             Some(client) => {
-                let new_usage =
-                    || Usage { accepted: 0, running: Arc::new(Semaphore::new(limits.running_per_client)) };
-                let usage = accepted.clients.entry(client).or_insert_with(new_usage);
-                if usage.accepted >= limits.accepted_per_client {
+                let running = || Arc::new(Semaphore::new(limits.running_per_client));
+                let new = || ClientWork { accepted: 0, running: running() };
+                let work = accepted.clients.entry(client).or_insert_with(new);
+                if work.accepted >= limits.accepted_per_client {
                     return Err(Rejected::Client);
                 }
-                usage.accepted += 1;
-                Some(usage.running.clone())
+                work.accepted += 1;
+                Some(work.running.clone())
             }
         };
         accepted.total += 1;
@@ -82,12 +92,15 @@ impl ClientPermits {
         Ok(AcceptedWork { slot: Slot { permits: self.clone(), client }, running })
     }
 
-    /// Waits for a permit for a database connection.
-    pub async fn acquire(&self, client: Option<ClientKey>, limit: Duration) -> Result<ClientPermit, DbErr> {
-        let failed = DbErr::ConnectionAcquire;
-        let work = self.accept(client).map_err(|_| failed(ConnAcquireErr::Timeout))?;
-        let permit = timeout(limit, work.start()).await.map_err(|_| failed(ConnAcquireErr::Timeout))?;
-        permit.ok_or(failed(ConnAcquireErr::ConnectionClosed))
+    /// Accepts work of a client and waits for a permit, at most for `limit`.
+    pub async fn acquire(
+        &self,
+        client: Option<ClientKey>,
+        limit: Duration,
+    ) -> Result<ClientPermit, NotStarted> {
+        let work = self.accept(client).map_err(NotStarted::Rejected)?;
+        let permit = timeout(limit, work.start()).await.map_err(|_| NotStarted::Timeout)?;
+        permit.ok_or(NotStarted::Closed)
     }
 
     /// Returns the number of units of work that run, and of those that wait.
@@ -117,22 +130,32 @@ pub struct AcceptedWork {
 impl AcceptedWork {
     /// Waits for a permit. Returns `None` if the permits are closed.
     pub async fn start(self) -> Option<ClientPermit> {
-        let AcceptedWork { slot, running } = self;
+        Some(ClientPermit { _running: self.step().await?, _slot: self.slot })
+    }
+
+    /// Waits for a permit for one step of the work, which stays accepted until it is dropped. Returns `None` if the
+    /// permits are closed.
+    pub async fn step(&self) -> Option<RunningPermit> {
         // First the permit of the client, so that at most its limit waits together with other clients.
-        let of_client = match running {
+        let of_client = match &self.running {
             None => None,
-            Some(running) => Some(running.acquire_owned().await.ok()?),
+            Some(running) => Some(running.clone().acquire_owned().await.ok()?),
         };
-        let of_all = slot.permits.0.running.clone().acquire_owned().await.ok()?;
-        Some(ClientPermit { _of_all: of_all, _of_client: of_client, _slot: slot })
+        let of_all = self.slot.permits.0.running.clone().acquire_owned().await.ok()?;
+        Some(RunningPermit { _of_all: of_all, _of_client: of_client })
     }
 }
 
-/// A permit for running work. Dropping it releases the permit.
+/// A permit for running work, and the accepted work. Dropping it releases both.
 pub struct ClientPermit {
+    _running: RunningPermit,
+    _slot: Slot,
+}
+
+/// A permit for running work. Dropping it releases the permit.
+pub struct RunningPermit {
     _of_all: OwnedSemaphorePermit,
     _of_client: Option<OwnedSemaphorePermit>,
-    _slot: Slot,
 }
 
 /// The place of accepted work in the counts.
@@ -146,9 +169,9 @@ impl Drop for Slot {
         let mut accepted = self.permits.0.accepted.lock();
         accepted.total -= 1;
         let Some(client) = self.client else { return };
-        if let Some(usage) = accepted.clients.get_mut(&client) {
-            usage.accepted -= 1;
-            if usage.accepted == 0 {
+        if let Some(work) = accepted.clients.get_mut(&client) {
+            work.accepted -= 1;
+            if work.accepted == 0 {
                 accepted.clients.remove(&client);
             }
         }
@@ -195,5 +218,22 @@ mod tests {
         assert!(permits.0.accepted.lock().clients.is_empty());
         let jobs: Vec<_> = (0..5).map(|_| permits.accept(None)).collect();
         assert!(jobs.iter().all(Result::is_ok), "work without a client has no share");
+    }
+
+    #[test]
+    fn reports_the_load_and_rejects_work_after_the_close() {
+        let permits = ClientPermits::new(LIMITS);
+        assert_eq!(permits.load(), (0, 0));
+        let accept = |number| permits.accept(client(number)).unwrap_or_else(|error| panic!("{error:?}"));
+        let running: Vec<_> = (0..3).map(|number| accept(number).start().now_or_never().flatten()).collect();
+        let waiting = accept(4);
+        assert_eq!(permits.load(), (3, 1));
+        let mut close = Box::pin(permits.close());
+        assert!(close.as_mut().now_or_never().is_none(), "waits for the running work");
+        assert!(!permits.is_closed());
+        drop(running);
+        assert_eq!(close.now_or_never(), Some(()));
+        assert!(permits.is_closed() && waiting.start().now_or_never().expect("does not wait").is_none());
+        assert_eq!(permits.load().1, 0);
     }
 }

@@ -1,7 +1,7 @@
 //! The clock. It is the only source of time in the service, so that tests can set it.
 use std::{
     sync::{
-        Arc, LazyLock,
+        Arc, LazyLock, OnceLock,
         atomic::{AtomicI64, Ordering},
     },
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
@@ -20,6 +20,15 @@ pub enum Clock {
 /// Returns the time since 1970-01-01T00:00:00Z, for log lines and ids. It does not depend on a fixed clock.
 pub fn system_time() -> Duration {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
+}
+
+/// The start of the process, since 1970-01-01T00:00:00Z.
+static PROCESS_START: OnceLock<Duration> = OnceLock::new();
+
+/// Returns the start of the process: the time of the first call, with which the program begins. It is not read from
+/// `/proc/stat`, which the systemd unit hides (`ProcSubset=pid`).
+pub fn process_start() -> Duration {
+    *PROCESS_START.get_or_init(system_time)
 }
 
 impl Clock {

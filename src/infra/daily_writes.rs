@@ -18,6 +18,7 @@ use uuid::Uuid;
 use super::{
     clock::Clock,
     db::{Db, Tx},
+    metrics::Counter,
 };
 use crate::domain::result_ext::ResultExt;
 
@@ -40,6 +41,7 @@ pub struct DailyWrites {
     /// `None` if there is no limit.
     limit: Option<u64>,
     today: Arc<Mutex<Today>>,
+    rejections: Arc<Counter>,
 }
 
 #[derive(Default)]
@@ -60,7 +62,8 @@ struct DailyUsage {
 impl DailyWrites {
     /// Creates the counters. `limit` is the maximum number of bytes per account and day; 0 disables it.
     pub fn new(db: Db, clock: Clock, limit: u64) -> Self {
-        DailyWrites { db, clock, limit: (limit > 0).then_some(limit), today: Arc::default() }
+        let limit = (limit > 0).then_some(limit);
+        DailyWrites { db, clock, limit, today: Arc::default(), rejections: Arc::default() }
     }
 
     /// Counts `bytes` that an account is about to send. If they exceed the limit, counts nothing and returns the seconds
@@ -78,6 +81,7 @@ impl DailyWrites {
             let used = usage.stored + usage.pending;
             // A body of unknown length is admitted as 0 bytes, but not at the limit.
             if used >= limit || bytes > limit - used {
+                self.rejections.increment();
                 return Ok(Some((DAY - now.rem_euclid(DAY)).unsigned_abs().div_ceil(1000)));
             }
             usage.pending += bytes;
@@ -87,6 +91,11 @@ impl DailyWrites {
             self.flush().await.ok_or_log("storing the bytes that accounts have written");
         }
         Ok(None)
+    }
+
+    /// Returns the number of requests that this process has rejected.
+    pub fn rejections(&self) -> u64 {
+        self.rejections.get()
     }
 
     /// Counts bytes that an account has sent beyond the admitted ones.

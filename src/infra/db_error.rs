@@ -4,7 +4,7 @@ use sea_orm::{
     sqlx::{self, error::DatabaseError},
 };
 
-use super::sqlite;
+use super::{client_permits::NotStarted, sqlite};
 
 /// The class of a database error. It decides the status and the problem code of the response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,8 +34,10 @@ pub fn fault(error: &DbErr) -> Fault {
         | DbErr::Exec(RuntimeErr::SqlxError(cause))
         | DbErr::Query(RuntimeErr::SqlxError(cause)) => match &**cause {
             sqlx::Error::PoolTimedOut => Fault::Busy,
+            // A connection to a server that stops can also end with a message that is not expected.
             sqlx::Error::Io(_)
             | sqlx::Error::Tls(_)
+            | sqlx::Error::Protocol(_)
             | sqlx::Error::PoolClosed
             | sqlx::Error::WorkerCrashed => Fault::Unreachable,
             sqlx::Error::Database(cause) => match sqlite::code(error) {
@@ -46,6 +48,15 @@ pub fn fault(error: &DbErr) -> Fault {
         },
         DbErr::Custom(text) if text == TOO_LONG => Fault::TimeLimit,
         _ => Fault::Other,
+    }
+}
+
+impl From<NotStarted> for DbErr {
+    fn from(error: NotStarted) -> Self {
+        DbErr::ConnectionAcquire(match error {
+            NotStarted::Rejected(_) | NotStarted::Timeout => ConnAcquireErr::Timeout,
+            NotStarted::Closed => ConnAcquireErr::ConnectionClosed,
+        })
     }
 }
 

@@ -25,6 +25,8 @@ use reqwest::{
 };
 use rustls::{ClientConfig, RootCertStore};
 
+use crate::domain::secret::Secret;
+
 use resolver::{LookupError, PublicResolver};
 
 pub use calls::{CallKind, CallMetrics};
@@ -66,6 +68,9 @@ pub enum ClientError {
 
 /// A request header: its name in lower case, and its value.
 pub type Header<'a> = (&'static str, &'a str);
+
+/// A header that the receiver of a request has chosen. The value may be a credential.
+pub type OwnHeader = (String, Secret<String>);
 
 /// A response, including redirects and errors: every status is returned to the caller.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -156,14 +161,24 @@ impl HttpClient {
         self.request(url, &[("accept", accept)], None).await
     }
 
-    /// Sends a POST request. A response that is too large is truncated.
+    /// Sends a POST request with these headers, and with the receiver's own ones, which replace none of them. A response
+    /// that is too large is truncated.
     pub async fn post(
         &self,
         url: &str,
         headers: &[Header<'_>],
+        own: &[OwnHeader],
         body: Bytes,
     ) -> Result<HttpResponse, ClientError> {
-        self.post_with(url, header_map(headers)?, body).await
+        let mut map = header_map(headers)?;
+        for (name, value) in own {
+            let invalid = || ClientError::InvalidHeader("of the endpoint");
+            let name = HeaderName::from_bytes(name.as_bytes()).map_err(|_| invalid())?;
+            let mut value = HeaderValue::from_str(value.expose()).map_err(|_| invalid())?;
+            value.set_sensitive(true);
+            map.entry(name).or_insert(value);
+        }
+        self.post_with(url, map, body).await
     }
 
     /// Sends a POST request with these headers. A response that is too large is truncated.

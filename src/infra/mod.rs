@@ -24,6 +24,7 @@ pub mod metrics;
 pub mod notify;
 mod pending;
 pub mod pg_tools;
+pub mod postgres_url;
 pub mod private_files;
 pub mod query_log;
 pub mod queue;

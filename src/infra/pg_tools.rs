@@ -11,6 +11,7 @@ use std::{
     time::Duration,
 };
 
+use super::postgres_url;
 use crate::domain::secret::Secret;
 
 /// How often a running tool is polled.
@@ -111,13 +112,7 @@ impl Connection {
         let (scheme, rest) = url.expose().split_once("://").ok_or_else(invalid)?;
         let end = rest.find(['/', '?']).unwrap_or(rest.len());
         let (authority, rest) = rest.split_at(end);
-        if rest.contains("password=") {
-            return Err(
-                "database_url: must have the password before the host, as in postgres://user:password@host, \
-                        because other users can read the arguments of pg_dump"
-                    .to_owned(),
-            );
-        }
+        postgres_url::validate(url.expose()).map_err(|error| format!("database_url: {error}"))?;
         let (user, password, host) = match authority.rsplit_once('@') {
             Some((user, host)) => match user.split_once(':') {
                 Some((user, password)) => (format!("{user}@"), Some(password), host),
@@ -127,7 +122,8 @@ impl Connection {
         };
         let password = password.map(|text| percent_decode(text).map(Secret::new).ok_or_else(invalid));
         let password = password.transpose()?;
-        Ok(Connection { url: format!("{scheme}://{user}{host}{rest}"), password })
+        let url = postgres_url::for_tools(&format!("{scheme}://{user}{host}{rest}"));
+        Ok(Connection { url, password })
     }
 }
 

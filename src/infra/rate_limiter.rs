@@ -181,6 +181,30 @@ mod tests {
     }
 
     #[test]
+    fn reports_the_state_at_any_time() {
+        let policy = Policy { name: "slow", quota: 6, window_seconds: 60, burst: 2 };
+        let limiter = RateLimiter::in_memory(&[&policy]);
+        let state = |decision: Decision| {
+            (decision.allowed, decision.remaining, decision.reset_seconds, decision.retry_after_seconds)
+        };
+        let now = 600_000;
+        for (time, expected) in [
+            (now, (true, 1, 10, 0)),
+            (now, (true, 0, 20, 0)),
+            (now, (false, 0, 20, 10)),
+            (now + 4_000, (false, 0, 16, 6)),
+        ] {
+            let peeked = limiter.peek(&policy, "a", time).expect("in memory");
+            assert_eq!(peeked.allowed, expected.0);
+            assert_eq!(peeked.remaining, expected.1 + u32::from(expected.0), "is not counted");
+            assert_eq!(state(limiter.try_acquire(&policy, "a", time)), expected);
+        }
+        assert!(RateLimiter::Off.peek(&policy, "a", now).is_none() && RateLimiter::Off.is_off());
+        assert_eq!(state(RateLimiter::Off.try_acquire(&policy, "a", now)), (true, 2, 0, 0));
+        assert!(!limiter.is_off() && RateLimiter::Off.rejections().is_empty());
+    }
+
+    #[test]
     fn limits_memory() {
         let RateLimiter::Memory(memory) = RateLimiter::in_memory(&[&POLICY]) else { return };
         for key in 0..400_000 {
@@ -188,5 +212,23 @@ mod tests {
         }
         let keys: usize = memory.shards.iter().map(|shard| shard.lock().len()).sum();
         assert!(keys <= 16 * MAX_KEYS, "{keys}");
+    }
+
+    #[test]
+    fn evicts_keys_with_their_whole_burst_before_others() {
+        let RateLimiter::Memory(memory) = RateLimiter::in_memory(&[&POLICY]) else { return };
+        let keys = || memory.shards.iter().map(|shard| shard.lock().len()).sum::<usize>();
+        // Nearly full shards, of keys that have their whole burst after a second.
+        for key in 0..16 * MAX_KEYS * 9 / 10 {
+            memory.check(&POLICY, key, 0, true);
+        }
+        assert_eq!(keys(), 16 * MAX_KEYS * 9 / 10, "no shard is full");
+        let used = "a";
+        (0..10).for_each(|_| assert!(memory.check(&POLICY, used, 1000, true).allowed));
+        for key in 0..16 * MAX_KEYS / 5 {
+            memory.check(&POLICY, (key, "new"), 1000, true);
+        }
+        assert!(keys() < 16 * MAX_KEYS / 4, "{} keys", keys());
+        assert!(!memory.check(&POLICY, used, 1000, true).allowed, "its rate limit is not reset");
     }
 }

@@ -116,6 +116,11 @@ impl ExclusiveSchema {
         Ok(Some(ExclusiveSchema(migration)))
     }
 
+    /// Returns the number of applied migrations.
+    pub async fn applied(&self) -> Result<usize, DbErr> {
+        Ok(self.0.applied().await?.len())
+    }
+
     /// Reverts the last `steps` migrations, and returns what they drop.
     async fn down(&self, steps: u32) -> Result<Vec<Reversal>, DbErr> {
         let mut reversals = Vec::new();

@@ -18,6 +18,7 @@ use sea_orm::{
 use super::{
     clock::Clock,
     db::{Db, Tx},
+    metrics::Counter,
     rate_limiter::ExceededLimit,
 };
 use crate::domain::result_ext::ResultExt;
@@ -79,12 +80,20 @@ struct Shared {
     clock: Clock,
     key: hmac::Key,
     counted: AtomicU64,
+    rejections: Vec<(&'static str, Counter)>,
 }
 
 impl SharedLimits {
-    /// Creates limits whose keys are hashed with `key`.
-    pub fn new(db: Db, clock: Clock, key: hmac::Key) -> Self {
-        SharedLimits(Some(Arc::new(Shared { db, clock, key, counted: AtomicU64::new(0) })))
+    /// Creates limits whose keys are hashed with `key`. The rejections by the limits with these names are counted.
+    pub fn new(db: Db, clock: Clock, key: hmac::Key, names: &[&'static str]) -> Self {
+        let rejections = names.iter().map(|name| (*name, Counter::new())).collect();
+        SharedLimits(Some(Arc::new(Shared { db, clock, key, counted: AtomicU64::new(0), rejections })))
+    }
+
+    /// Returns the number of attempts that this process has rejected, by limit; none if rate limits are off.
+    pub fn rejections(&self) -> impl Iterator<Item = (&'static str, u64)> {
+        let all = self.0.iter().flat_map(|shared| &shared.rejections);
+        all.map(|(name, count)| (*name, count.get()))
     }
 
     pub fn off() -> Self {
@@ -108,7 +117,7 @@ impl SharedLimits {
     pub async fn check(&self, limits: &[SharedLimit]) -> Result<(), LimitError> {
         let Some(shared) = self.0.as_ref().filter(|_| !limits.is_empty()) else { return Ok(()) };
         match exceeded(shared.db.read(), limits, shared.clock.now()).await? {
-            Some(exceeded) => Err(LimitError::Exceeded(exceeded)),
+            Some(exceeded) => Err(shared.rejected(exceeded)),
             None => Ok(()),
         }
     }
@@ -117,7 +126,11 @@ impl SharedLimits {
     pub async fn count(&self, limits: Vec<SharedLimit>) -> Result<(), LimitError> {
         let Some(shared) = self.0.as_ref().filter(|_| !limits.is_empty()) else { return Ok(()) };
         let now = shared.clock.now();
-        shared.db.write(async move |tx: Tx| count(&tx, &limits, now).await).await?;
+        let counted = shared.db.write(async move |tx: Tx| count(&tx, &limits, now).await).await;
+        if let Err(LimitError::Exceeded(exceeded)) = counted {
+            return Err(shared.rejected(exceeded));
+        }
+        counted?;
         if shared.counted.fetch_add(1, Ordering::Relaxed) % TRIM_INTERVAL == TRIM_INTERVAL - 1 {
             self.trim().await.ok_or_log("deleting expired limits");
         }
@@ -147,6 +160,16 @@ impl SharedLimits {
                 Ok(())
             })
             .await
+    }
+}
+
+impl Shared {
+    /// Counts a rejected attempt and returns its error.
+    fn rejected(&self, exceeded: ExceededLimit) -> LimitError {
+        if let Some((_, count)) = self.rejections.iter().find(|(name, _)| *name == exceeded.name) {
+            count.increment();
+        }
+        LimitError::Exceeded(exceeded)
     }
 }
 

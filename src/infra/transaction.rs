@@ -63,6 +63,18 @@ impl Tx {
         self.touched_before.contains(collection) || self.pending.lock().collections.contains(collection)
     }
 
+    /// Locks a text until the end of the transaction, for a rule about rows that do not exist yet. Other transactions wait
+    /// that lock the same text, and at times those of another text. On SQLite, all transactions run one after the other.
+    pub async fn lock_text(&self, text: &str) -> Result<(), DbErr> {
+        if self.backend == DbBackend::Postgres {
+            // 64 bits, unlike `hashtext`.
+            let sql = "SELECT pg_advisory_xact_lock(hashtextextended($1, 0))";
+            let lock = Statement::from_sql_and_values(DbBackend::Postgres, sql, [text.into()]);
+            self.query_one_raw(lock).await?;
+        }
+        Ok(())
+    }
+
     /// Emits an event. It is appended to the event log and to the audit log if the transaction commits.
     /// `subject` and `href` identify the resource, `version` is its new version.
     pub fn emit(

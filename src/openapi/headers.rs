@@ -170,16 +170,16 @@ const HEADERS: &[(&str, bool, &str, HeaderSchema, &str)] = &[
     (
         "RateLimit",
         false,
-        "The remaining rate limit: `r` requests, reset in `t` seconds.",
-        HeaderSchema::Text(pattern::PRINTABLE, 200),
-        "\"anonymous\";r=59;t=1",
+        "The remaining rate limits: `r` requests, reset in `t` seconds. `r=0` marks the one that rejects the request.",
+        HeaderSchema::Text(pattern::PRINTABLE, 400),
+        "\"anonymous-burst\";r=59;t=1",
     ),
     (
         "RateLimit-Policy",
         false,
-        "The rate limit: `q` requests per `w` seconds.",
-        HeaderSchema::Text(pattern::PRINTABLE, 200),
-        "\"anonymous\";q=300;w=60",
+        "The rate limits of the request: `q` requests per `w` seconds, on average and in a burst.",
+        HeaderSchema::Text(pattern::PRINTABLE, 400),
+        "\"anonymous\";q=300;w=60, \"anonymous-burst\";q=60;w=12",
     ),
     (
         "Access-Control-Allow-Origin",

@@ -165,6 +165,8 @@ pub struct LoggedRequest<'a> {
     /// The path; `-` if the head is invalid.
     pub path: &'a str,
     pub client: Option<IpAddr>,
+    /// The trace of the request, if it is recorded.
+    pub trace_id: Option<u128>,
     /// The time until the response.
     pub elapsed: Duration,
 }
@@ -176,23 +178,25 @@ pub struct RequestLine {
     method: Option<Method>,
     path: String,
     client: Option<IpAddr>,
+    pub trace_id: Option<u128>,
     start: Instant,
 }
 
 impl RequestLine {
     pub fn new(id: RequestId, method: Method, path: String, client: Option<IpAddr>) -> Self {
-        RequestLine { id, method: Some(method), path, client, start: Instant::now() }
+        RequestLine { id, method: Some(method), path, client, trace_id: None, start: Instant::now() }
     }
 
     /// Describes a request whose head is invalid, so that its method and path are unknown.
     pub fn unparsed(client: Option<IpAddr>) -> Self {
         let (id, start) = (RequestId::generate(), Instant::now());
-        RequestLine { id, method: None, path: "-".to_owned(), client, start }
+        RequestLine { id, method: None, path: "-".to_owned(), client, trace_id: None, start }
     }
 
     pub fn request(&self) -> LoggedRequest<'_> {
-        let RequestLine { id, method, path, client, start } = self;
-        LoggedRequest { id, method: method.as_ref(), path, client: *client, elapsed: start.elapsed() }
+        let RequestLine { id, method, path, client, trace_id, start } = self;
+        let (client, trace_id, elapsed) = (*client, *trace_id, start.elapsed());
+        LoggedRequest { id, method: method.as_ref(), path, client, trace_id, elapsed }
     }
 }
 
@@ -200,7 +204,7 @@ impl RequestLine {
 pub struct PendingRequest<'a> {
     log: &'a AccessLog,
     in_flight: InFlight<'a>,
-    line: RequestLine,
+    pub line: RequestLine,
     logged: bool,
 }
 

@@ -19,7 +19,10 @@ use super::{
     request_trace::{ResponseFacts, end_span},
     response_cache::{Account, Cacheable, CachedResponse, Condition, KeyRef, MAX_BODY, Slot},
 };
-use crate::http::auth::{Principal, Via};
+use crate::{
+    http::auth::{Principal, Via},
+    infra::traces::Span,
+};
 
 /// `Cache-Status` (RFC 9211).
 const CACHE_STATUS: HeaderName = HeaderName::from_static("cache-status");
@@ -92,10 +95,13 @@ impl HttpService {
         }
         let (elapsed, client_ip) = (start.elapsed(), client.ip);
         self.metrics.hit(operation.number, status, elapsed);
-        let logged = LoggedRequest { id, method: Some(method), path: uri.path(), client: client.ip, elapsed };
+        let span = self.begin_span((method, uri.path(), headers), client_ip, id, start);
+        let trace_id = span.as_ref().and_then(Span::recorded_trace);
+        let (method_sent, path) = (Some(method), uri.path());
+        let logged = LoggedRequest { id, method: method_sent, path, client: client_ip, trace_id, elapsed };
         self.finish_for_client(response_headers, headers, &Finish { id, client, rate_limit });
         self.access_log.hit(&logged, operation.declared.id, user, status);
-        if let Some(span) = self.begin_span(method, uri.path(), headers, client_ip, start) {
+        if let Some(span) = span {
             let facts = ResponseFacts { route: Some(operation.declared.path), status, code: None };
             end_span(span, method, &facts);
         }

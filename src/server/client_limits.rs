@@ -175,6 +175,8 @@ impl Drop for BufferPermit {
 
 #[cfg(test)]
 mod tests {
+    use futures_util::FutureExt;
+
     use super::{
         super::timeouts::{Exchange, Expired},
         *,
@@ -212,6 +214,41 @@ mod tests {
     }
 
     #[test]
+    fn a_client_has_others_from_its_second_connection() {
+        let limits = limits();
+        let first = connect(&limits, "192.0.2.1").expect("a connection");
+        assert!(!limits.has_others(&first));
+        let second = connect(&limits, "192.0.2.1").expect("a connection");
+        assert!(limits.has_others(&first) && limits.has_others(&second));
+        drop(second);
+        assert!(!limits.has_others(&first));
+        let proxies = ["2001:db8:9::1", "2001:db8:9::1"].map(|peer| connect(&limits, peer).expect(peer));
+        assert!(!limits.has_others(&proxies[0]), "a proxy counts as a client with one connection");
+    }
+
+    #[tokio::test]
+    async fn limits_bodies_and_reads_of_a_client_and_bodies_of_all_clients() {
+        let limits = Limits { bodies_per_client: 1, reads_per_client: 1, ..Limits::default() };
+        let blocks = ["192.0.2.9".parse().unwrap_or_else(|error| panic!("{error}"))];
+        let limits = ClientLimits::new(&limits, Proxies { blocks: blocks.into(), ..Proxies::default() });
+        let [client, other, third, proxy] = ["192.0.2.1", "192.0.2.2", "192.0.2.3", "192.0.2.9"]
+            .map(|peer| connect(&limits, peer).expect(peer));
+        let all = Semaphore::new(3);
+        let bodies = [client.body_permits(&all), proxy.body_permits(&all), proxy.body_permits(&all)];
+        assert!(bodies.iter().all(Option::is_some), "a proxy has no limit of its own");
+        assert!(other.body_permits(&all).is_none(), "exceeds the total");
+        drop(bodies);
+        let body = client.body_permits(&all);
+        assert!(body.is_some() && client.body_permits(&all).is_none(), "exceeds the limit of the client");
+        assert!(third.body_permits(&all).is_some());
+        let read = client.read_permit().await;
+        assert!(read.is_some() && client.read_permit().now_or_never().is_none(), "waits for the other read");
+        assert!(proxy.read_permit().await.is_none());
+        drop(read);
+        assert!(client.read_permit().now_or_never().flatten().is_some());
+    }
+
+    #[test]
     fn a_new_connection_replaces_the_longest_idle_one_of_the_client_with_the_most() {
         let limits = Limits { connections_per_client: 9, ..Limits::default() };
         let blocks = ["192.0.2.9".parse().unwrap_or_else(|error| panic!("{error}"))];
@@ -246,6 +283,23 @@ mod tests {
         evicted(&more[1], Some(&three[2]));
         let fourth = open("192.0.2.1");
         evicted(&fourth, None);
+    }
+
+    #[test]
+    fn the_number_of_connections_precedes_the_idle_time() {
+        let limits = Limits { connections_per_client: 9, ..Limits::default() };
+        let limits = ClientLimits::new(&limits, Proxies::default());
+        let open = |peer: &str| connect(&limits, peer).expect(peer);
+        // Many clients, because they are examined in a random order.
+        let peers: Vec<String> = (10..40).map(|number| format!("192.0.2.{number}")).collect();
+        let twos: Vec<_> = peers.iter().map(|peer| [open(peer), open(peer)]).collect();
+        let three = [open("192.0.2.3"), open("192.0.2.3"), open("192.0.2.3")];
+        let new = open("192.0.2.1");
+        let found = limits.eviction_for(&new).expect("a connection");
+        assert!(Arc::ptr_eq(&found, &three[0].timers), "of the client with the most connections");
+        drop(three);
+        let found = limits.eviction_for(&new).expect("a connection");
+        assert!(Arc::ptr_eq(&found, &twos[0][0].timers), "the longest idle one of several such clients");
     }
 
     #[test]

@@ -3,11 +3,16 @@
 //! Order of the checks: method, `Accept`, authentication, authorization, rate limit, parameters, media
 //! type of the body, body. A panic in a handler becomes a 500.
 mod compile;
+mod idempotency_key;
 mod in_flight_keys;
 mod path_item;
 mod prefer;
 
-use std::{panic::AssertUnwindSafe, sync::Arc};
+use std::{
+    panic::AssertUnwindSafe,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use futures_util::{FutureExt, TryStreamExt};
 use parking_lot::Mutex;
@@ -39,6 +44,7 @@ use crate::{
     http::{
         auth::{Principal, Via},
         etag::{EntityTags, Precondition},
+        event_stream::{LAST_EVENT_ID, LastEvent},
         extract::{Client, ValidatedRequest},
         idempotency::IdempotentRequest,
         operation::{BodyFormat, RateLimitClass},
@@ -53,8 +59,11 @@ use crate::{
         daily_writes::DailyWrites,
         traces::{SpanKind, in_span},
     },
-    schema::{self, ErrorCode},
+    schema::{self, ErrorCode, Location},
 };
+
+/// The time after which the credential of a write is verified again, if the body took that long.
+const MAX_VERIFIED_AGE: Duration = Duration::from_secs(1);
 
 /// The dispatcher, compiled from the declared operations and their schemas.
 pub struct Dispatcher {
@@ -218,6 +227,23 @@ impl Dispatcher {
         }
     }
 
+    /// Checks that the credential of a write is still valid, with the same role.
+    async fn verify_again(&self, request: &Request, caller: Option<&Principal>) -> Result<(), Problem> {
+        let Some(caller) = caller.filter(|_| !request.method().is_safe()) else { return Ok(()) };
+        let credential = extract_credential(request.method(), request.headers(), &self.cors.0)?;
+        let verified = match credential {
+            Some(credential) => Some((self.authenticator.verify)(credential).await?),
+            None => None,
+        };
+        match verified.is_some_and(|now| (now.user, now.role) == (caller.user, caller.role)) {
+            true => Ok(()),
+            false => {
+                let reason = "the role of the account changed while the body was received";
+                Err(Error::invalid_token(AuthFailure::Revoked, reason).into())
+            }
+        }
+    }
+
     /// Returns the problem of a failed authentication and records it in the audit log.
     async fn reject_credential(&self, error: Error) -> Problem {
         let rejected = match &error {
@@ -253,7 +279,11 @@ impl Dispatcher {
         let key = self.check_parameters(operation, names, &request, &mut checked)?;
         let _search = self.search_permit(operation, &checked).await?;
         let mut request = self.count_body(operation, checked.principal.as_ref(), request).await?;
+        let body_start = Instant::now();
         let bytes = self.check_body(operation, &mut request, &mut checked).await?;
+        if body_start.elapsed() > MAX_VERIFIED_AGE {
+            self.verify_again(&request, checked.principal.as_ref()).await?;
+        }
         let in_flight = match key {
             None => None,
             Some(key) => {
@@ -300,7 +330,9 @@ impl Dispatcher {
         let declared = request.header(header::CONTENT_LENGTH).and_then(|length| length.parse().ok());
         let declared: u64 = declared.unwrap_or_default();
         if let Some(seconds) = writes.admit(account, declared).await.map_err(Error::from)? {
-            let detail = format!("the account has reached its limit of bytes per day: retry in {seconds} s");
+            let detail = format!(
+                "the account has reached its limit of bytes per day (daily_write_bytes): retry in {seconds} s"
+            );
             let problem = Problem::new(ProblemCode::DailyWriteLimit, detail);
             return Err(problem.header(header::RETRY_AFTER, &seconds.to_string()));
         }
@@ -348,6 +380,12 @@ impl Dispatcher {
         }
         checked.query = operation.params.query(request.uri().query(), &mut violations);
         let mut headers = operation.params.headers(request.headers(), &mut violations);
+        // An `EventSource` never reconnects after a 400, so an id of any form is accepted.
+        if operation.params.declares_header(LAST_EVENT_ID.as_str()) {
+            let is_last_event = |location: &Location| matches!(location, Location::Header(name) if name.eq_ignore_ascii_case(LAST_EVENT_ID.as_str()));
+            violations.retain(|violation| !is_last_event(&violation.location));
+            checked.last_event_id = LastEvent::from_headers(request.headers());
+        }
         operation.check_conditionals(request, &mut violations);
         // An invalid list of entity tags matches no version, so the request fails with 412 instead of an
         // unconditional write.
@@ -363,11 +401,10 @@ impl Dispatcher {
             headers.remove("Accept-Language").and_then(|languages| languages.as_str().map(str::to_owned));
         let mut text = |name: &str| headers.remove(name).and_then(|value| value.as_str().map(str::to_owned));
         (checked.range, checked.if_range) = (text("Range"), text("If-Range"));
-        checked.last_event_id = text("Last-Event-ID").and_then(|id| id.parse().ok());
         checked.target =
             path_item::percent_encode(request.uri().path_and_query().map_or("", |target| target.as_str()));
         match violations.is_empty() {
-            true => Ok(headers.remove("Idempotency-Key").and_then(|key| key.as_str().map(str::to_owned))),
+            true => Ok(text("Idempotency-Key").map(idempotency_key::normalize)),
             false => Err(Error::Invalid(violations).into()),
         }
     }

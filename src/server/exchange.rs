@@ -32,8 +32,7 @@ pub async fn handle<H: Handler>(
     (local, peer): (SocketAddr, SocketAddr),
     line: &RequestLine,
 ) -> Response {
-    let max_bytes = limits.body_bytes;
-    if let Some(rejection) = check_head(&request, limits, max_bytes) {
+    if let Some(rejection) = check_head(&request, limits) {
         return reject(handler, rejection, line);
     }
     let has_no_body = request.body().is_end_stream();
@@ -42,8 +41,8 @@ pub async fn handle<H: Handler>(
     request.extensions_mut().insert(line.id);
     let progress = Arc::new(RequestBodyProgress::default());
     if !has_no_body {
-        let body =
-            RequestBody::new(request.take_body().into(), progress.clone(), limits.body_timeout, max_bytes);
+        let (body, max_bytes) = (request.take_body().into(), limits.body_bytes);
+        let body = RequestBody::new(body, progress.clone(), limits.body_timeout, max_bytes);
         request.set_body(Body::from(body.boxed()));
     }
     let is_http1 = request.version() != Version::HTTP_2;
@@ -68,7 +67,7 @@ pub async fn handle<H: Handler>(
 
 /// Returns the rejection of a request that must not reach the handler. The socket has already validated the
 /// heads of HTTP/1 requests; for HTTP/2, the same rules are applied here.
-fn check_head(request: &hyper::Request<IncomingBody>, limits: &Limits, max_bytes: u64) -> Option<Rejection> {
+fn check_head(request: &hyper::Request<IncomingBody>, limits: &Limits) -> Option<Rejection> {
     let headers = request.headers();
     if request.version() == Version::HTTP_2 {
         let mut hosts = headers.get_all(header::HOST).iter();
@@ -104,7 +103,7 @@ fn check_head(request: &hyper::Request<IncomingBody>, limits: &Limits, max_bytes
         ));
     }
     let declared = request.body().size_hint().lower();
-    (declared > max_bytes).then(|| BodyError::TooLarge.into())
+    (declared > limits.body_bytes).then(|| BodyError::TooLarge.into())
 }
 
 /// Returns the response to a request that is rejected before dispatch. It closes the connection.

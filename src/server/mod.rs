@@ -60,7 +60,11 @@ pub use response_headers::Cors;
 
 use crate::{
     http::{extract::Client, operation::RateLimitClass, problem::Problem, problem_code::ProblemCode},
-    infra::{audit_log::Origin, clock::Clock, traces::Tracer},
+    infra::{
+        audit_log::Origin,
+        clock::Clock,
+        traces::{Span, Tracer},
+    },
 };
 use access_log::{PendingRequest, RequestLine};
 use cache_hit::CacheRequest;
@@ -107,7 +111,7 @@ impl HttpService {
             (request.method().clone(), request.uri().clone(), request.headers().clone());
         let client_address = self.proxies.client_address(peer, &request_headers);
         let line = RequestLine::new(id, method.clone(), uri.path().to_owned(), client_address.ip);
-        let pending = PendingRequest::new(&self.access_log, &self.metrics, line);
+        let mut pending = PendingRequest::new(&self.access_log, &self.metrics, line);
         let mut info = RequestInfo::default();
         let slot = match self.hit_or_slot(&method, &uri, &request_headers, peer).await {
             Some(Ok(hit)) => {
@@ -125,7 +129,8 @@ impl HttpService {
             Some(Err(slot)) => Some(slot),
             None => None,
         };
-        let trace = self.begin_span(&method, uri.path(), &request_headers, client_address.ip, start);
+        let trace = self.begin_span((&method, uri.path(), &request_headers), client_address.ip, &id, start);
+        pending.line.trace_id = trace.as_ref().and_then(Span::recorded_trace);
         let response = match self.dispatcher.cors.preflight(&method, &request_headers) {
             Some(response) => Ok(response),
             None => {

@@ -81,9 +81,9 @@ impl RateLimits {
             let seconds =
                 if decision.allowed { decision.reset_seconds } else { decision.retry_after_seconds };
             let separator = if policies.is_empty() { "" } else { ", " };
-            let Policy { name, quota, window_seconds: window, .. } = **policy;
-            policies = policies + separator + &rate_limit_headers::policy(name, quota, window.into());
-            limits = limits + separator + &rate_limit_headers::limit(name, decision.remaining, seconds);
+            policies = policies + separator + &rate_limit_headers::policies(policy);
+            let name = rate_limit_headers::burst_name(policy);
+            limits = limits + separator + &rate_limit_headers::limit(&name, decision.remaining, seconds);
         }
         for (name, mut values) in
             [(rate_limit_headers::POLICY, policies), (rate_limit_headers::LIMIT, limits)]
@@ -120,8 +120,8 @@ fn policies_for(
 
 fn too_many_requests(policy: &Policy, seconds: u64) -> Problem {
     let detail = format!(
-        "rate limit exceeded ({} requests in {} seconds, bursts of {}): retry in {seconds} s",
-        policy.quota, policy.window_seconds, policy.burst
+        "rate limit {} exceeded ({} requests in {} seconds, bursts of {}): retry in {seconds} s",
+        policy.name, policy.quota, policy.window_seconds, policy.burst
     );
     let reason =
         format!("rate limit {}: {} requests in {} seconds", policy.name, policy.quota, policy.window_seconds);

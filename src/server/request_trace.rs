@@ -3,7 +3,7 @@ use std::{net::IpAddr, time::Instant};
 
 use poem::http::{HeaderMap, Method, StatusCode};
 
-use super::HttpService;
+use super::{HttpService, listener::Handler, request_id::RequestId};
 use crate::infra::traces::{Span, SpanContext, SpanKind};
 
 const TRACEPARENT: &str = "traceparent";
@@ -36,23 +36,25 @@ pub struct ResponseFacts {
 }
 
 impl HttpService {
-    /// Starts the span of a request that began at `start`; `None` without a tracer.
+    /// Starts the span of a request that began at `start`; `None` without a tracer. Health probes and reads of the metrics,
+    /// which are frequent and all alike, have no span.
     pub(super) fn begin_span(
         &self,
-        method: &Method,
-        path: &str,
-        headers: &HeaderMap,
+        (method, path, headers): (&Method, &str, &HeaderMap),
         client: Option<IpAddr>,
+        id: &RequestId,
         start: Instant,
     ) -> Option<Span> {
+        let tracer = self.tracer.as_ref().filter(|_| !self.is_probe(path))?;
         let name = known_method(method);
-        let mut span = self.tracer.as_ref()?.begin(caller(headers), name, SpanKind::Server);
+        let mut span = tracer.begin(caller(headers), name, SpanKind::Server);
         if span.is_recorded() {
             span.started_at(start);
             span.set("http.request.method", name);
             // Without the query, which may contain tokens and personal data.
             span.set("url.path", path.to_owned());
             span.set("url.scheme", "http");
+            span.set("tenon.request_id", id.as_str().to_owned());
             if let Some(address) = self.access_log.shown_address(client) {
                 span.set("client.address", address);
             }

@@ -50,7 +50,9 @@ pub struct Cors(pub Vec<String>);
 const EXPOSED_HEADERS: &str = "ETag, Link, Location, Last-Modified, Retry-After, RateLimit, RateLimit-Policy, \
                        X-Request-Id, Idempotent-Replayed, Preference-Applied, Allow, Content-Disposition, \
                        Deprecation, Sunset, Accept-Ranges, Content-Range";
-const ALLOWED_HEADERS: &str = "Authorization, Content-Type, If-Match, If-None-Match, If-Range, Range, Idempotency-Key, Prefer, X-Request-Id";
+const ALLOWED_HEADERS: &str = "Authorization, Baggage, Cache-Control, Content-Type, Idempotency-Key, If-Match, \
+                       If-None-Match, If-Range, Last-Event-ID, Prefer, Range, Traceparent, Tracestate, X-Request-Id, \
+                       X-Requested-With";
 
 impl Cors {
     fn origin<'a>(&self, headers: &'a HeaderMap) -> Option<&'a HeaderValue> {
@@ -92,6 +94,31 @@ impl Cors {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_preflight_allows_the_headers_that_browsers_and_libraries_send() {
+        let cors = Cors(vec!["https://www.acme.test".into()]);
+        let mut headers = HeaderMap::new();
+        headers.insert(header::ORIGIN, HeaderValue::from_static("https://www.acme.test"));
+        headers.insert(header::ACCESS_CONTROL_REQUEST_METHOD, HeaderValue::from_static("GET"));
+        let response = cors.preflight(&Method::OPTIONS, &headers).expect("a preflight");
+        let allowed =
+            response.header(header::ACCESS_CONTROL_ALLOW_HEADERS).unwrap_or_default().to_ascii_lowercase();
+        for name in [
+            "authorization",
+            "content-type",
+            "idempotency-key",
+            "if-match",
+            "last-event-id",
+            "cache-control",
+            "x-requested-with",
+            "traceparent",
+            "tracestate",
+            "baggage",
+        ] {
+            assert!(allowed.split(", ").any(|other| other == name), "{name}: {allowed}");
+        }
+    }
 
     #[test]
     fn allows_listed_origins_only() {

@@ -1,11 +1,9 @@
-//! Processes stored webhook events: applies a payment to an invoice, or imports the documentation.
+//! Processes stored webhook events: records a payment of an invoice, or imports the documentation.
 //!
 //! A payment, its outcome and the end of the job are one transaction, so a payment is applied exactly once.
 //! An import runs in a transaction of its own before the outcome is recorded. A repeated import changes
 //! nothing.
 use std::path::Path;
-
-use sea_orm::ActiveEnum;
 
 use crate::{
     app::App,
@@ -16,22 +14,40 @@ use crate::{
     },
     infra::{
         db::Tx,
-        queue::{ClaimedJob, JobError},
+        queue::{ClaimedJob, JobError, Retry},
     },
     resources::{
-        billing::invoices::{InvoiceRef, InvoiceStatus},
+        billing::invoices::{PaymentReport, PaymentResult},
         content::{documents, revisions::store_revisions},
         shared::import_log::ImportEffect as Imported,
-        webhooks::inbound::{Action, HandleEventJob, Outcome, WebhookEventState as State, action},
+        webhooks::inbound::{Action, HandleEventJob, Outcome, WebhookEventState as State, action, stripe},
     },
 };
+
+const SECOND: i64 = 1000;
+
+/// Delays before the next attempt while an invoice does not exist, in milliseconds: ten minutes in total. A shop can create
+/// the invoice after the payment. A job has one attempt more.
+const WAITS: [i64; 7] =
+    [5 * SECOND, 10 * SECOND, 20 * SECOND, 40 * SECOND, 80 * SECOND, 160 * SECOND, 285 * SECOND];
+
+const NOT_FETCHED: &str =
+    "a thin event does not contain its object: set webhooks_stripe_api_key, then replay the event";
 
 /// Processes one event.
 pub async fn run(app: &App, job: &ClaimedJob) -> Result<(), JobError> {
     let HandleEventJob { event } = job.data()?;
     let Some(pending) = app.webhook_events.pending(event).await? else { return Ok(()) };
     match action(pending.provider, &pending.kind, &pending.body) {
-        Action::SetInvoiceStatus(name, status) => apply_payment(app, job, name, status).await,
+        Action::RecordPayment(report) => record_payment(app, job, report).await,
+        Action::FetchObject(object) => match app.stripe_api.fetch(&object).await? {
+            None => finish(app, job, State::Ignored, Some(NOT_FETCHED.to_owned())).await,
+            Some(found) => match stripe::object_action(&object.kind, &found) {
+                Action::RecordPayment(report) => record_payment(app, job, report).await,
+                Action::Ignore(reason) => finish(app, job, State::Ignored, Some(reason.to_owned())).await,
+                _ => finish(app, job, State::Unhandled, None).await,
+            },
+        },
         Action::ImportDocuments => match &app.webhooks_config.webhooks_github_docs {
             Some(folder) => {
                 finish(app, job, State::Handled, Some(import_documents(app, folder).await?)).await
@@ -69,21 +85,26 @@ async fn finish(app: &App, job: &ClaimedJob, state: State, message: Option<Strin
     .await
 }
 
-/// Applies a payment to an invoice.
-async fn apply_payment(
-    app: &App,
-    job: &ClaimedJob,
-    name: InvoiceRef,
-    status: InvoiceStatus,
-) -> Result<(), JobError> {
+/// Returns the error of an event whose invoice or payment does not exist yet. It is retried for ten minutes.
+fn missing(job: &ClaimedJob, now: i64, message: &str) -> JobError {
+    let attempt = usize::try_from(job.attempt).unwrap_or_default();
+    match attempt.checked_sub(1).and_then(|failed| WAITS.get(failed)) {
+        Some(wait) => JobError { retry: Retry::At(now + wait), ..JobError::new(message) },
+        None => JobError::permanent(message),
+    }
+}
+
+/// Records a payment or a refund of an invoice.
+async fn record_payment(app: &App, job: &ClaimedJob, report: PaymentReport) -> Result<(), JobError> {
     let (app, job, now) = (app.clone(), job.clone(), app.clock.now());
     let db = app.db.clone();
     db.write(async move |tx: Tx| {
         let HandleEventJob { event } = job.data()?;
-        let settled = app.invoices.apply_payment(&tx, name, status).await?;
-        let settled = settled.ok_or_else(|| JobError::permanent("no invoice has this name"))?;
-        let verb = if settled.changed { "is" } else { "was already" };
-        let message = format!("invoice {} {verb} {}", settled.number, settled.status.to_value());
+        let message = match app.invoices.apply_payment(&tx, &report).await? {
+            PaymentResult::Recorded(message) => message,
+            PaymentResult::UnknownInvoice => return Err(missing(&job, now, "no invoice has this name")),
+            PaymentResult::UnknownPayment => return Err(missing(&job, now, "no payment has this id")),
+        };
         let outcome = Outcome { state: State::Handled, message: Some(message) };
         app.webhook_events.record_outcome(&tx, event, outcome).await?;
         job.finish(&tx, now).await?;

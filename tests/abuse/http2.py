@@ -23,9 +23,9 @@ def open_streams(t, **settings):
 
 
 def wait_until_closed(t, readers, requested=STREAM_IDS, on_idle=lambda reader: None, min_pongs=1):
-    """Acknowledges PINGs until all connections are closed, for twice the write timeout. A connection whose streams
-    were all reset holds no response and can stay open."""
-    end = time.monotonic() + 60 * t.scale
+    """Acknowledges PINGs until all connections are closed, for twice the write timeout and the time of the requests. A
+    connection whose streams were all reset holds no response and can stay open."""
+    end = time.monotonic() + 60 * t.scale + 1
     while time.monotonic() < end and not all(reader.closed or requested <= reader.ended_streams for reader in readers):
         for reader in readers:
             if not reader.poll(0.02):

@@ -59,7 +59,7 @@ async fn rejects_a_key_that_expired_or_was_deleted() {
     let api = Api::start().await;
     let (ada, admin) = (api.sign_in(Role::Author).await, api.sign_in(Role::Admin).await);
     let in_the_past = json!({ "name": "x", "scopes": ["me:read"], "expiresAt": "2026-11-21T09:00:00Z" });
-    ada.post("/api/api-keys", in_the_past).await.is(409);
+    assert_eq!(ada.post("/api/api-keys", in_the_past).await.is(400).locations(), ["#/expiresAt"]);
     let in_five_minutes = json!({ "name": "x", "scopes": ["me:read"], "expiresAt": "2026-11-21T09:05:00Z" });
     let issued = ada.post("/api/api-keys", in_five_minutes).await.is(201).body;
     let expiring = with_key(&api, &issued);
@@ -89,7 +89,7 @@ async fn a_key_expires_after_a_year_unless_an_admin_chooses_another_time() {
     assert_eq!(create_key(&admin, &["me:read"]).await["expiresAt"], "2027-11-21T09:00:00.000Z");
     author.post("/api/api-keys", new("expiresAt", "2027-11-21T09:00:00Z")).await.is(201);
     for later in ["2027-11-21T09:00:01Z", "2126-11-21T09:00:00Z"] {
-        author.post("/api/api-keys", new("expiresAt", later)).await.is(409);
+        author.post("/api/api-keys", new("expiresAt", later)).await.is(403);
         admin.post("/api/api-keys", new("expiresAt", later)).await.is(201);
     }
     author.post("/api/api-keys", new("expires", "never")).await.is(403);
@@ -98,7 +98,7 @@ async fn a_key_expires_after_a_year_unless_an_admin_chooses_another_time() {
     assert!(unlimited.get("expiresAt").is_none());
     let mut both = new("expires", "never");
     both["expiresAt"] = json!("2027-01-01T09:00:00Z");
-    admin.post("/api/api-keys", both).await.is(409);
+    assert_eq!(admin.post("/api/api-keys", both).await.is(400).locations(), ["#/expires"]);
     api.clock.advance(365 * 24 * HOUR - 1);
     with_key(&api, &of_author).get("/api/me").await.is(200);
     api.clock.advance(1);
@@ -130,6 +130,8 @@ async fn accepts_the_previous_secret_for_a_day_after_a_rotation() {
     let ada = api.sign_in(Role::Author).await;
     let old = create_key(&ada, &["me:read"]).await;
     let path = format!("/api/api-keys/{}/rotate", old["id"].as_str().unwrap());
+    let key_path = format!("/api/api-keys/{}", old["id"].as_str().unwrap());
+    assert!(ada.get(&key_path).await.is(200).headers.contains_key("last-modified"));
     let rotate = |client: Api| {
         let path = path.clone();
         async move { client.send(Method::POST, &path, None).await }
@@ -142,12 +144,33 @@ async fn accepts_the_previous_secret_for_a_day_after_a_rotation() {
     with_key(&api, &old).get("/api/me").await.is(200);
     with_key(&api, &new).get("/api/me").await.is(200);
     api.clock.advance(1);
+    let read = api.sign_in(Role::Admin).await.get(&key_path).await.is(200);
+    assert!(read.body.get("previousSecretUntil").is_none());
     with_key(&api, &old).get("/api/me").await.is(401);
     with_key(&api, &new).get("/api/me").await.is(200);
     let mut forged = new.clone();
     forged["key"] = json!(format!("{}A", &new["key"].as_str().unwrap()[..81]));
     if forged["key"] != new["key"] {
         with_key(&api, &forged).get("/api/me").await.is(401);
+    }
+}
+
+#[api_test]
+async fn records_the_last_use_of_a_key_once_a_minute() {
+    let api = Api::start().await;
+    let (ada, admin) = (api.sign_in(Role::Author).await, api.sign_in(Role::Admin).await);
+    let key = create_key(&ada, &["me:read"]).await;
+    let path = format!("/api/api-keys/{}", key["id"].as_str().unwrap());
+    let client = with_key(&api, &key);
+    client.get("/api/me").await.is(200);
+    for (milliseconds, last_used_at) in [
+        (59_999, "2026-11-21T09:00:00.000Z"),
+        (1, "2026-11-21T09:01:00.000Z"),
+        (60_000, "2026-11-21T09:02:00.000Z"),
+    ] {
+        api.clock.advance(milliseconds);
+        client.get("/api/me").await.is(200);
+        assert_eq!(admin.get(&path).await.is(200).body["lastUsedAt"], last_used_at);
     }
 }
 

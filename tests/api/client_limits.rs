@@ -5,6 +5,7 @@ use serde_json::json;
 use tenon::{domain::client_key::ClientKey, http::auth::Role};
 
 use crate::{
+    metrics_parser::parse,
     multipart::{png, upload},
     posts::new,
     support::{Api, PASSWORD, Response},
@@ -75,7 +76,15 @@ async fn counts_the_declared_length_before_the_body_is_read() {
     author.header("content-length", "600").post("/api/posts", new("Declared")).await.is(201);
     assert_limited(&api, author.header("content-length", "401").post("/api/posts", new("Long")).await);
     author.header("content-length", "400").post("/api/posts", new("Exact")).await.is(201);
-    assert_limited(&api, author.post("/api/posts", new("Beyond")).await);
+    let beyond = author.post("/api/posts", new("Beyond")).await;
+    assert!(
+        beyond.body["detail"].as_str().is_some_and(|text| text.contains("daily_write_bytes")),
+        "{beyond:?}"
+    );
+    assert_limited(&api, beyond);
+    let page = api.from("127.0.0.1").get("/metrics").await.is(200).body;
+    let metrics = parse(page.as_str().expect("text"));
+    assert_eq!(metrics.get("tenon_daily_write_limit_rejections_total"), 3.0);
 }
 
 #[api_test]

@@ -109,6 +109,10 @@ async fn a_repeated_create_of_a_comment_returns_the_stored_response() {
     let first = idempotent.post(&thread, json!({ "content": "Once" })).await.is(201).id();
     assert_eq!(idempotent.post(&thread, json!({ "content": "Once" })).await.is(201).id(), first);
     idempotent.post(&thread, json!({ "content": "Other" })).await.is(422);
+    // A string of structured fields is the same key.
+    let quoted = editor.header("idempotency-key", "\"comment-1\"");
+    let again = quoted.post(&thread, json!({ "content": "Once" })).await.is(201);
+    assert_eq!((again.id(), again.header("idempotent-replayed")), (first, "true"));
     let idempotent = idempotent.header("idempotency-key", "comment-1");
     idempotent.post(&thread, json!({ "content": "Twice named" })).await.is(400);
     let list = api.get(&thread).await.is(200);

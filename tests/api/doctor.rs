@@ -19,7 +19,7 @@ fn doctor_names_each_problem_and_changes_nothing() {
     let fails = |message: &str| {
         let checked = sandbox.tenon(&["doctor"]);
         assert!(checked.stdout.contains(message), "{message}: {checked:?}");
-        checked.fails(1, "1 checks failed");
+        checked.fails(1, "1 check failed");
     };
     let data = |name: &str| sandbox.0.join("data").join(name);
     let set_mode = |name: &str, mode: u32| {
@@ -77,6 +77,17 @@ fn doctor_names_each_problem_and_changes_nothing() {
     assert!(scheduled.stdout.contains("failed  scheduled backups: there is none"), "{scheduled:?}");
     sandbox.tenon(&["migrate", "down", "--yes"]).succeeds();
     fails("is not applied: run tenon migrate up");
+    let checked = sandbox.tenon(&["doctor"]).stdout;
+    for name in ["clock", "scheduled backups"] {
+        assert!(checked.contains(&format!("ok      {name}: ")), "{checked}");
+    }
+    for name in ["secret key", "audit log", "counters", "images", "orphaned images"] {
+        assert!(
+            checked.contains(&format!("skipped {name}: it needs the schema of this program\n")),
+            "{checked}"
+        );
+    }
+    assert_eq!(checked.lines().count(), 12, "{checked}");
 }
 
 #[api_test]

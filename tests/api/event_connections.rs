@@ -102,7 +102,7 @@ impl EventConnection {
         loop {
             let block = self.block().await?;
             let field = |name: &str| block.lines().find_map(|line| line.strip_prefix(name));
-            if let Some(name) = field("event: ") {
+            if let Some(name) = field("event: ").filter(|name| *name != "heartbeat") {
                 contract_check::validate_event(&block);
                 let position = field("id: ").and_then(|id| id.parse().ok()).expect("a position");
                 return Some((position, name.to_owned()));

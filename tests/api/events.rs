@@ -17,6 +17,8 @@ pub struct EventStream {
     text: String,
     /// The position of the event after which the stream starts.
     pub start: Option<i64>,
+    /// The delay before a reconnect.
+    retry: String,
 }
 
 /// A received event with the fields `id`, `event` and `data`.
@@ -32,10 +34,12 @@ impl EventStream {
         let mut response = api.send_streaming(Method::GET, &format!("/api/events{query}"), None).await;
         assert_eq!(response.status(), 200);
         assert_eq!(response.content_type(), Some("text/event-stream"));
+        assert_eq!(response.header("cache-control"), Some("no-store, no-transform"));
         let body = response.take_body().into_bytes_stream().boxed();
-        let mut stream = EventStream { body, text: String::new(), start: None };
+        let mut stream = EventStream { body, text: String::new(), start: None, retry: String::new() };
         let first_block = stream.block().await.expect("a first block");
-        assert!(first_block.starts_with("retry: "), "{first_block}");
+        let retry = first_block.lines().next().and_then(|line| line.strip_prefix("retry: "));
+        stream.retry = retry.expect("a delay").to_owned();
         stream.start = first_block.lines().find_map(|line| line.strip_prefix("id: ")?.parse().ok());
         stream
     }
@@ -195,11 +199,49 @@ async fn a_position_outside_the_event_log_returns_a_reset() {
 }
 
 #[api_test]
+async fn an_unreadable_or_foreign_last_event_id_returns_a_reset() {
+    let api = Api::start().await;
+    let author = api.sign_in(Role::Author).await;
+    publish(&author, "One").await;
+    let newest = api.app.db.newest_event_position().await.expect("a position");
+    let long = "1".repeat(16);
+    for id in ["abc", "0199c0de-8888-7c3d-8e1f-2a3b4c5d6e7f", "-1", "1.5", "99999", &long, &"x".repeat(2000)]
+    {
+        // The header takes precedence over `after`.
+        let mut stream = EventStream::open(&api.header("last-event-id", id), "?after=0").await;
+        let reset = stream.next().await;
+        assert_eq!((reset.name.as_str(), reset.id), ("reset", Some(newest)), "{id}");
+    }
+    let stream = EventStream::open(&api.header("last-event-id", ""), "").await;
+    assert_eq!(stream.start, Some(newest));
+}
+
+#[api_test]
+async fn the_first_heartbeat_has_data() {
+    let api = Api::start().await;
+    let mut response = api.send_streaming(Method::GET, "/api/events", None).await;
+    let mut body = response.take_body().into_bytes_stream().boxed();
+    let first = body.next().await.expect("a chunk").expect("no error");
+    assert_eq!(first, "retry: 2000\nevent: heartbeat\nid: 0\ndata: {\"after\":0}\n\n");
+}
+
+#[api_test]
+async fn all_streams_of_the_server_are_limited() {
+    let api = Api::with(&[("events_max_connections", "1")]).await;
+    let _first = EventStream::open(&api, "").await;
+    api.from("192.0.2.7").get("/api/events").await.is(503);
+}
+
+#[api_test]
 async fn streams_end_on_shutdown_and_are_limited_per_caller() {
     let api = Api::with(&[("events_max_connections_per_caller", "2")]).await;
     let (mut first, _second) = (EventStream::open(&api, "").await, EventStream::open(&api, "").await);
-    api.get("/api/events").await.is(503);
-    api.from("192.0.2.7").get("/api/events").await.is(200);
+    // An `EventSource` would not reconnect after another status.
+    let mut third = EventStream::open(&api, "").await;
+    assert_eq!((third.retry.as_str(), third.start), ("60000", None));
+    assert_eq!(third.block().await, None);
+    let other = EventStream::open(&api.from("192.0.2.7"), "").await;
+    assert_eq!(other.retry, "2000");
     drop(_second);
     api.get("/api/events").await.is(200);
     api.app.events.stop();
@@ -242,7 +284,5 @@ async fn rejects_invalid_parameters_of_a_stream() {
         let rejected = api.get(&format!("/api/events{query}")).await.is(400);
         assert_eq!(rejected.locations(), [parameter], "{query}");
     }
-    let rejected = api.header("last-event-id", "abc").get("/api/events").await.is(400);
-    assert_eq!(rejected.locations(), ["Last-Event-ID"]);
     api.header("accept", "application/json").get("/api/events").await.is(406);
 }

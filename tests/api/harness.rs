@@ -1,6 +1,7 @@
 //! Runs the API tests, and then checks that they produced every declared response.
 //!
-//! libtest has no hook after the last test. This harness accepts the arguments of libtest.
+//! libtest has no hook after the last test. This harness accepts the arguments of libtest, and runs the tests of
+//! `API_TESTS`, names separated by commas, in this order.
 use std::{env, io, panic, pin::Pin, process::ExitCode, thread};
 
 use libtest_mimic::{Arguments, Failed, Trial};
@@ -32,7 +33,15 @@ pub fn run() -> ExitCode {
     }
     let mut tests: Vec<Trial> = inventory::iter::<ApiTest>().map(trial).collect();
     tests.sort_by(|a, b| a.name().cmp(b.name()));
-    let selects_all = !arguments.list
+    // Arguments select the tests of one filter only.
+    let names = env::var("API_TESTS").ok();
+    if let Some(names) = &names {
+        let position = |test: &Trial| names.split(',').position(|name| name == test.name());
+        tests.retain(|test| position(test).is_some());
+        tests.sort_by_key(position);
+    }
+    let selects_all = names.is_none()
+        && !arguments.list
         && !arguments.ignored
         && !arguments.bench
         && arguments.filter.is_none()

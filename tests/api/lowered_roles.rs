@@ -405,3 +405,22 @@ async fn events_of_comments_follow_the_post_when_they_are_sent() {
     // The creation, the approval and the deletion. The creation of the other comment remains hidden.
     assert_eq!(replay(&api).await, [approved.clone(), pending, approved]);
 }
+
+#[api_test]
+async fn a_slow_body_does_not_extend_the_rights_of_a_role() {
+    let api = Api::start().await;
+    let admin = api.sign_in(Role::Admin).await;
+    let document = json!({ "path": "slow", "title": "Slow", "content": "Slow" }).to_string();
+    for (role, status) in [("editor", 201), ("reader", 401)] {
+        let (editor, id) = account(&api, Role::Editor).await;
+        let (admin, document) = (admin.clone(), document.replace("slow", role));
+        let body = futures_util::stream::once(async move {
+            change(&admin, &id, json!({ "role": role })).await;
+            tokio::time::sleep(std::time::Duration::from_millis(1100)).await;
+            Ok::<_, std::io::Error>(document.into_bytes())
+        });
+        let client = editor.header("content-type", "application/json");
+        let sent = client.send(Method::POST, "/api/documents", Some(Body::from_bytes_stream(body))).await;
+        assert_eq!(sent.status, status, "{role}: {sent:?}");
+    }
+}

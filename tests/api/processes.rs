@@ -24,11 +24,16 @@ impl Drop for Server<'_> {
 impl<'a> Server<'a> {
     /// Starts a server with a soft limit of 64 open files, and waits until it listens.
     fn start(sandbox: &'a Sandbox) -> Self {
+        Server::start_with(sandbox, &[])
+    }
+
+    fn start_with(sandbox: &'a Sandbox, arguments: &[&str]) -> Self {
         let file = |name: &str| File::create(sandbox.0.join(name)).expect("a file");
         let child = Command::new("sh")
             .args(["-c", "ulimit -Sn 64; exec \"$@\"", "sh", env!("CARGO_BIN_EXE_tenon"), "serve"])
             .args(["--listen", "127.0.0.1:0", "--data-dir"])
             .arg(sandbox.0.join("data"))
+            .args(arguments)
             .env("TENON_TIMEOUT_SCALE", "0.1")
             // A slow machine would log warnings.
             .env("TENON_LOG_SQL", "off")
@@ -89,8 +94,14 @@ fn health_checks_the_server_of_this_machine() {
     for command in [&["health"][..], &["health", "--ready"]] {
         assert_eq!(sandbox.run(&variables, "", command).succeeds().stdout, "ok\n");
     }
+    assert_eq!(sandbox.tenon(&["health", "--listen", &address]).succeeds().stdout, "ok\n");
+    // As `serve`, from the settings file too.
+    let settings = format!("listen = \"{address}\"\n");
+    fs::write(sandbox.0.join("data/tenon.toml"), settings).expect("written");
+    assert_eq!(sandbox.tenon(&["health"]).succeeds().stdout, "ok\n");
     server.stop();
     sandbox.run(&variables, "", &["health"]).fails(1, "cannot connect to 127.0.0.1");
+    sandbox.tenon(&["health", "--listen", "nonsense"]).fails(1, "listen");
 }
 
 #[api_test]
@@ -105,5 +116,18 @@ fn standard_output_is_empty_and_a_stop_logs_no_warnings() {
         let warnings = log.lines().filter(|line| line.contains(" WARN ") || line.contains(" ERROR "));
         let unexpected: Vec<_> = warnings.filter(|line| !line.contains("there is no admin yet")).collect();
         assert!(unexpected.is_empty(), "{unexpected:?}");
+    }
+}
+
+#[api_test]
+fn a_start_with_demo_logs_why_no_content_was_added() {
+    let sandbox = Sandbox::new();
+    for is_empty in [true, false] {
+        let mut server = Server::start_with(&sandbox, &["--demo"]);
+        let log = server.log();
+        let reason =
+            "--demo: the database already has, or had, posts or documents, so the demo content was not added";
+        assert_eq!(log.contains(reason), !is_empty, "{log}");
+        server.stop();
     }
 }

@@ -172,16 +172,25 @@ async fn returns_429_and_rate_limit_headers() {
     let mut rejected = None;
     for _ in 0..80 {
         let response = api.get("/api/tags").await;
-        assert!(response.headers.contains_key("ratelimit-policy"));
+        // The average and the burst, which is the limit that rejects.
+        assert_eq!(
+            response.header("ratelimit-policy"),
+            "\"anonymous\";q=300;w=60, \"anonymous-burst\";q=60;w=12"
+        );
+        assert!(response.header("ratelimit").starts_with("\"anonymous-burst\";r="), "{response:?}");
         if response.status == 429 {
+            assert_eq!(response.header("ratelimit"), "\"anonymous-burst\";r=0;t=1");
             rejected = Some(response);
             break;
         }
     }
     let rejected: Value = rejected
-        .map(|response| json!([response.header("retry-after"), response.body["code"]]))
+        .map(|response| {
+            json!([response.header("retry-after"), response.body["code"], response.body["detail"]])
+        })
         .expect("a 429 response");
-    assert_eq!(rejected, json!(["1", "too-many-requests"]));
+    let detail = "rate limit anonymous exceeded (300 requests in 60 seconds, bursts of 60): retry in 1 s";
+    assert_eq!(rejected, json!(["1", "too-many-requests", detail]));
     api.clock.advance(1000);
     api.get("/api/tags").await.is(200);
     api.get("/livez").await.is(200);

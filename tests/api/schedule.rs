@@ -233,7 +233,7 @@ async fn rejects_invalid_schedules() {
         (Some(2), Some(2), "#/unpublishAt"),
         (None, Some(-1), "#/unpublishAt"),
     ] {
-        let rejected = author.post("/api/posts", draft("No", publish, unpublish)).await.is(409);
+        let rejected = author.post("/api/posts", draft("No", publish, unpublish)).await.is(400);
         assert_eq!(rejected.locations(), [location]);
     }
     let mut now = draft("Now", Some(1), None);
@@ -247,4 +247,65 @@ async fn rejects_invalid_schedules() {
     author.patch(&path, json!({ "published": true })).await.is(200);
     author.patch(&path, json!({ "publishAt": at(2) })).await.is(409);
     assert!(due_times(&api).await.is_empty());
+}
+
+/// Sets a field of the account with this id.
+async fn change_account(api: &Api, account: &str, patch: Value) {
+    let admin = api.sign_in(Role::Admin).await;
+    admin.patch(&format!("/api/users/{account}"), patch).await.is(200);
+}
+
+#[api_test]
+async fn a_post_stays_a_draft_if_the_account_that_scheduled_it_lost_its_rights() {
+    for lost in [json!({ "role": "reader" }), json!({ "status": "disabled" })] {
+        let api = Api::start().await;
+        let (author, _) = api.account(Role::Author).await;
+        let account = author.get("/api/me").await.is(200).id();
+        let of_author = author.post("/api/posts", draft("Lost", Some(1), Some(3))).await.is(201).id();
+        let of_editor = author.post("/api/posts", draft("Adopted", None, None)).await.is(201).id();
+        let published = author.post("/api/posts", draft("Open", None, None)).await.is(201).id();
+        let editor = api.sign_in(Role::Editor).await;
+        editor.patch(&format!("/api/posts/{of_editor}"), json!({ "publishAt": at(1) })).await.is(200);
+        let ends = json!({ "published": true, "unpublishAt": at(1) });
+        author.patch(&format!("/api/posts/{published}"), ends).await.is(200);
+        change_account(&api, &account, lost).await;
+        api.clock.advance(HOUR);
+        while let Some(job) = claim_job(&api, 1000).await {
+            assert!(run_job(&api, &job).await);
+        }
+        api.get(&format!("/api/posts/{of_author}")).await.is(404);
+        api.get(&format!("/api/posts/{of_editor}")).await.is(200);
+        // The end of a publication needs no right.
+        api.get(&format!("/api/posts/{published}")).await.is(404);
+        let editor = api.sign_in(Role::Editor).await;
+        let draft = editor.get(&format!("/api/posts/{of_author}")).await.is(200).body;
+        assert_eq!((draft.get("publishAt"), draft.get("unpublishAt")), (None, None));
+        assert_eq!(revision_changes(&api, &format!("/api/posts/{of_author}")).await, ["changed", "created"]);
+        assert!(due_times(&api).await.is_empty());
+        let admin = api.sign_in(Role::Admin).await;
+        let entries = admin.get("/api/audit?action=publication.rejected").await.is(200).body;
+        let entries = entries["data"].as_array().expect("entries");
+        assert_eq!(entries.len(), 1, "{entries:?}");
+        assert_eq!(entries[0]["resourceId"], of_author);
+        // An editor can publish it.
+        editor.patch(&format!("/api/posts/{of_author}"), json!({ "publishAt": at(2) })).await.is(200);
+        api.clock.advance(HOUR);
+        let job = claim_job(&api, 1000).await.expect("a job");
+        assert!(run_job(&api, &job).await);
+        api.get(&format!("/api/posts/{of_author}")).await.is(200);
+    }
+}
+
+#[api_test]
+async fn a_job_without_an_account_belongs_to_the_author() {
+    let api = Api::start().await;
+    let (author, _) = api.account(Role::Author).await;
+    let account = author.get("/api/me").await.is(200).id();
+    let post = author.post("/api/posts", draft("Earlier", Some(1), None)).await.is(201).id();
+    change_account(&api, &account, json!({ "role": "reader" })).await;
+    api.clock.advance(HOUR);
+    let job = claim_job(&api, 1000).await.expect("a job");
+    let due = serde_json::from_value(json!({ "post": post })).expect("the data of an earlier program");
+    api.app.posts.publish_due(due, job).await.expect("the job runs");
+    api.get(&format!("/api/posts/{post}")).await.is(404);
 }

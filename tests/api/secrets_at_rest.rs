@@ -34,7 +34,9 @@ async fn sealed_values(api: &Api) -> Vec<String> {
     let keys = signing_key::Entity::find().all(db).await.expect("the rows");
     let endpoints = webhook_endpoint::Entity::find().all(db).await.expect("the rows");
     assert!(!secrets.is_empty() && !keys.is_empty());
-    let endpoints = endpoints.into_iter().flat_map(|row| [Some(row.secret), row.previous_secret]).flatten();
+    let endpoints = endpoints.into_iter();
+    let endpoints =
+        endpoints.flat_map(|row| [Some(row.secret), row.previous_secret, row.header_values]).flatten();
     let secrets = secrets.into_iter().map(|row| row.value);
     let values = secrets.chain(keys.into_iter().map(|row| row.private_key)).chain(endpoints);
     values.map(Redacted::into_inner).collect()
@@ -43,7 +45,8 @@ async fn sealed_values(api: &Api) -> Vec<String> {
 async fn create_endpoint(api: &Api) -> (String, String) {
     let admin = api.sign_in(Role::Admin).await;
     let receiver = Receiver::start().await;
-    let body = json!({ "url": receiver.url, "events": ["posts"] });
+    let headers = json!([{ "name": "x-api-key", "value": "key-of-the-receiver" }]);
+    let body = json!({ "url": receiver.url, "events": ["posts"], "headers": headers });
     let created = admin.post("/api/webhook-endpoints", body).await.is(201);
     let text = |name: &str| created.body[name].as_str().expect("a string").to_owned();
     (text("id"), text("secret"))
@@ -66,7 +69,7 @@ async fn the_database_contains_no_usable_secret() {
     for value in sealed_values(&api).await {
         assert!(key_id(&value).is_some(), "{value}");
         assert!(
-            ![&secret, rotated.body["secret"].as_str().expect("a secret")]
+            ![&secret, rotated.body["secret"].as_str().expect("a secret"), "key-of-the-receiver"]
                 .iter()
                 .any(|it| value.contains(*it))
         );

@@ -100,6 +100,54 @@ async fn sessions_end_by_logout_idle_timeout_and_maximum_age() {
 }
 
 #[api_test]
+async fn a_cookie_session_ends_after_a_week_without_use_and_after_thirty_days() {
+    let api = Api::start().await;
+    let email = api.user(Role::Reader, "Ada Turner").await;
+    let sign_in = async || {
+        let body = json!({ "email": email, "password": PASSWORD, "cookie": true });
+        let response = api.post("/api/auth/login", body).await.is(200);
+        api.header("cookie", response.header("set-cookie").split(';').next().expect("a cookie"))
+    };
+    let reason = async |browser: &Api| {
+        api.log_lines();
+        browser.get("/api/me").await.is(401);
+        api.log_line()["reason"].as_str().expect("a reason").to_owned()
+    };
+    let browser = sign_in().await;
+    for _ in 0..2 {
+        api.clock.advance(7 * DAY);
+        browser.get("/api/me").await.is(200);
+    }
+    api.clock.advance(7 * DAY + 1);
+    assert!(reason(&browser).await.starts_with("the session was idle for too long"));
+    let browser = sign_in().await;
+    for _ in 0..29 {
+        api.clock.advance(DAY);
+        browser.get("/api/me").await.is(200);
+    }
+    api.clock.advance(DAY - 1);
+    browser.get("/api/me").await.is(200);
+    api.clock.advance(1);
+    assert!(reason(&browser).await.starts_with("the session is expired"));
+}
+
+#[api_test]
+async fn records_the_last_use_of_a_session_once_a_minute() {
+    let api = Api::start().await;
+    let ada = api.sign_in(Role::Author).await;
+    for (milliseconds, last_used_at) in [
+        (59_999, "2026-11-21T09:00:00.000Z"),
+        (1, "2026-11-21T09:01:00.000Z"),
+        (30_000, "2026-11-21T09:01:00.000Z"),
+        (30_000, "2026-11-21T09:02:00.000Z"),
+    ] {
+        api.clock.advance(milliseconds);
+        let list = ada.get("/api/auth/sessions").await.is(200).body;
+        assert_eq!(list["data"][0]["lastUsedAt"], last_used_at);
+    }
+}
+
+#[api_test]
 async fn accepts_a_session_cookie_and_rejects_cross_site_writes() {
     let api = Api::start().await;
     let email = api.user(Role::Editor, "Ada Turner").await;

@@ -7,7 +7,10 @@ use sea_orm::EntityTrait;
 use serde_json::{Value, json};
 use tenon::{http::auth::Role, resources::accounts::users::password::HashSlot};
 
-use crate::support::{Api, PASSWORD, Response};
+use crate::{
+    metrics_parser::parse,
+    support::{Api, PASSWORD, Response},
+};
 
 const LIMITED: &[(&str, &str)] = &[("rate_limits", "on")];
 const MINUTE: i64 = 60_000;
@@ -43,7 +46,9 @@ fn assert_limited(response: Response, name: &str, policy: &str, seconds: u64) {
     assert_eq!(response.header("retry-after"), seconds.to_string());
     let expected = (policy.to_owned(), format!("r=0;t={seconds}"));
     assert_eq!(limit(&response, name), Some(expected), "{:?}", response.headers);
-    let general = limit(&response, "anonymous").or_else(|| limit(&response, "user"));
+    let detail = response.body["detail"].as_str().expect("a detail");
+    assert!(detail.contains(&format!("(rate limit {name})")), "{detail}");
+    let general = limit(&response, "anonymous-burst").or_else(|| limit(&response, "user-burst"));
     assert!(general.is_some_and(|(_, limit)| !limit.starts_with("r=0;")), "{:?}", response.headers);
 }
 
@@ -252,6 +257,11 @@ async fn registrations_of_a_client_are_limited() {
     api.from("198.51.100.1").post("/api/users", registration(12)).await.is(201);
     api.clock.advance(6 * MINUTE);
     api.post("/api/users", registration(13)).await.is(201);
+    let page = other.from("127.0.0.1").get("/metrics").await.is(200).body;
+    let metrics = parse(page.as_str().expect("text"));
+    let rejected =
+        |name: &str| metrics.get(&format!("tenon_attempt_limit_rejections_total{{policy=\"{name}\"}}"));
+    assert_eq!((rejected("registration"), rejected("sign-in")), (1.0, 0.0));
 }
 
 #[api_test]
@@ -391,9 +401,14 @@ async fn rejects_common_passwords_and_those_of_the_account() {
     let new = |password: &str| json!({ "email": "grace@workshop.test", "name": "Ada Turner", "password": password });
     let common = "too-common";
     let similar = "too-similar";
-    for (password, code) in
-        [("!QAZ2wsx", common), ("Turner-1815", similar), ("workshop1", similar), ("tenon-tenon", similar)]
-    {
+    for (password, code) in [
+        ("!QAZ2wsx", common),
+        ("Summer2026!", common),
+        ("abcabcabcabc", common),
+        ("Turner-1815", similar),
+        ("workshop1", similar),
+        ("tenon-tenon", similar),
+    ] {
         let rejected = api.post("/api/users", new(password)).await.is(400);
         let error = &rejected.body["errors"][0];
         assert_eq!((&error["code"], &error["pointer"]), (&json!(code), &json!("#/password")), "{password}");

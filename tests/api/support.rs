@@ -1,7 +1,7 @@
 //! The service under test: in-process, on a database of its own. Every response is validated against the
 //! OpenAPI document.
 use std::{
-    fs,
+    env, fs,
     net::{IpAddr, SocketAddr},
     path::PathBuf,
     sync::{Arc, LazyLock, Mutex},
@@ -75,8 +75,9 @@ pub struct Response {
 }
 
 static FOLDER: LazyLock<PathBuf> = LazyLock::new(|| {
-    let base = ["/dev/shm", "/tmp"].into_iter().map(PathBuf::from).find(|path| path.is_dir());
-    let folder = base.unwrap_or_else(std::env::temp_dir).join(format!("tenon-tests-{}", Uuid::now_v7()));
+    let folders = env::var_os("TMPDIR").into_iter().chain(["/dev/shm", "/tmp"].map(Into::into));
+    let base = folders.map(PathBuf::from).find(|path| path.is_dir());
+    let folder = base.unwrap_or_else(env::temp_dir).join(format!("tenon-tests-{}", Uuid::now_v7()));
     let _ = fs::create_dir_all(&folder);
     folder
 });
@@ -84,7 +85,7 @@ static FOLDER: LazyLock<PathBuf> = LazyLock::new(|| {
 /// Creates a database: a file, or a database of the server in `TENON_TEST_DATABASE`. Returns its URL.
 pub async fn create_database() -> String {
     let name = format!("t{}", Uuid::now_v7().simple());
-    match std::env::var("TENON_TEST_DATABASE") {
+    match env::var("TENON_TEST_DATABASE") {
         Ok(server) => {
             let admin = Database::connect(&server).await.expect("the database server accepts connections");
             admin

@@ -13,7 +13,8 @@ use tenon::{
 
 use crate::{
     metrics_parser::parse,
-    support::{Api, poll_until},
+    multipart::{png, upload},
+    support::{Api, PASSWORD, poll_until},
     webhook_endpoints,
     webhook_receiver::Receiver,
 };
@@ -154,17 +155,66 @@ async fn records_a_response_from_the_cache_and_an_error() {
     let (api, collector) = start(&[]).await;
     let client = api.header("accept-encoding", "identity").header("traceparent", &traceparent("01"));
     for _ in 0..2 {
-        client.get("/livez").await.is(200);
+        client.get("/api/tags").await.is(200);
     }
     let all = spans_of_caller(&api, &collector).await;
     assert_eq!(of_kind(&all, 2).len(), 2, "{all:#?}");
     assert_eq!(of_kind(&all, 1).len(), 1, "the second response has no operation: {all:#?}");
-    assert!(of_kind(&all, 2).iter().all(|span| span.text("name") == "GET /livez"));
+    assert!(of_kind(&all, 2).iter().all(|span| span.text("name") == "GET /api/tags"));
     let (editor, upstream) = (api.sign_in(Role::Editor).await, "/api/upstreams/unknown/a");
     editor.header("traceparent", &traceparent("01")).get(upstream).await.is(404);
     let all = spans_of_caller(&api, &collector).await;
     let failed = all.iter().find(|span| span.attribute("http.response.status_code") == "404");
     assert_eq!(failed.expect("a span").0["status"], json!({}), "an error of the client is not a failure");
+}
+
+#[api_test]
+async fn the_line_in_the_log_names_the_trace_and_the_span_names_the_request() {
+    let (api, collector) = start(&[]).await;
+    let client = api.header("accept-encoding", "identity").header("traceparent", &traceparent("01"));
+    let unsampled = api.header("traceparent", &traceparent("00"));
+    // The second response is from the cache.
+    for path in ["/api/tags", "/api/tags", "/api/nothing"] {
+        api.log_lines();
+        client.get(path).await;
+        let line = api.log_line();
+        assert_eq!(line["trace_id"], TRACE, "{line}");
+        let all = spans_of_caller(&api, &collector).await;
+        let found = of_kind(&all, 2).into_iter().any(|span| span.attribute("tenon.request_id") == line["id"]);
+        assert!(found, "{line}: {all:#?}");
+    }
+    unsampled.get("/api/tags").await.is(200);
+    assert_eq!(api.log_line().get("trace_id"), None);
+}
+
+#[api_test]
+async fn probes_and_the_metrics_have_no_span() {
+    let (api, collector) = start(&[]).await;
+    let local = api.from("127.0.0.1").header("traceparent", &traceparent("01"));
+    for path in ["/livez", "/livez", "/readyz", "/metrics"] {
+        local.get(path).await.is(200);
+    }
+    assert_eq!(spans(&api, &collector).await.len(), 0);
+}
+
+#[api_test]
+async fn hashing_and_image_work_have_spans() {
+    let (api, collector) = start(&[]).await;
+    let (author, email) = api.account(Role::Author).await;
+    let file = png(64, 48, 1);
+    let traced = author.header("traceparent", &traceparent("01"));
+    let image = upload(&traced, &[("file", Some("a.png"), &file[..])]).await.is(201).body;
+    let url = image["url"].as_str().expect("a URL").to_owned();
+    let anonymous = api.header("traceparent", &traceparent("01"));
+    anonymous.get(&format!("{url}?w=16")).await;
+    anonymous.post("/api/auth/login", json!({ "email": email, "password": PASSWORD })).await.is(200);
+    let all = spans_of_caller(&api, &collector).await;
+    let operations: BTreeSet<&str> = all.iter().map(|span| span.text("spanId")).collect();
+    for name in ["images.sanitize", "passwords.verify"] {
+        let span = all.iter().find(|span| span.text("name") == name);
+        let span = span.unwrap_or_else(|| panic!("{name}: {all:#?}"));
+        assert!(operations.contains(span.text("parentSpanId")), "{span:?}");
+    }
 }
 
 #[api_test]
@@ -300,9 +350,7 @@ async fn counts_exported_spans_and_spans_that_the_collector_rejects() {
     collector.respond_with("503 Busy", "", "");
     api.app.tracer.as_ref().expect("a tracer").flush().await;
     assert_eq!(results().await, [0.0, 1.0, 0.0]);
+    api.get("/api/nothing").await.is(404);
     api.app.tracer.as_ref().expect("a tracer").flush().await;
-    // The first request for the metrics, with its statements.
-    let [exported, failed, dropped] = results().await;
-    assert!(exported >= 1.0, "{exported}");
-    assert_eq!([failed, dropped], [1.0, 0.0]);
+    assert_eq!(results().await, [1.0, 1.0, 0.0], "the requests for the metrics have no span");
 }

@@ -21,7 +21,7 @@ use crate::{
 };
 
 /// Polls until the check returns a value, for at most 60 seconds.
-async fn wait_for<T>(check: impl AsyncFn() -> Option<T>) -> T {
+pub async fn wait_for<T>(check: impl AsyncFn() -> Option<T>) -> T {
     for _ in 0..3_000 {
         if let Some(found) = check().await {
             return found;
@@ -32,7 +32,7 @@ async fn wait_for<T>(check: impl AsyncFn() -> Option<T>) -> T {
 }
 
 /// Starts workers, which run until the sender is dropped.
-fn workers(api: &Api) -> (watch::Sender<bool>, JoinHandle<()>) {
+pub fn workers(api: &Api) -> (watch::Sender<bool>, JoinHandle<()>) {
     let (stop, stopping) = watch::channel(false);
     let working = tokio::spawn(worker::run_worker(api.app.clone(), WorkerTimings::scaled(0.02), stopping));
     (stop, working)
@@ -40,7 +40,7 @@ fn workers(api: &Api) -> (watch::Sender<bool>, JoinHandle<()>) {
 
 /// Waits until no event is in the state `received`, and returns the events, newest first. Advances the clock of the
 /// service, so that workers retry after temporary errors.
-async fn handled_events(admin: &Api) -> Vec<Value> {
+pub async fn handled_events(admin: &Api) -> Vec<Value> {
     for _ in 0..1500 {
         if listed(admin, "?state=received").await.is_empty() {
             return listed(admin, "?limit=50").await;
@@ -51,25 +51,36 @@ async fn handled_events(admin: &Api) -> Vec<Value> {
     panic!("events are still in the state received: {:?}", listed(admin, "?state=received").await)
 }
 
-async fn create_invoice(admin: &Api, status: &str) -> Value {
+pub async fn create_invoice(admin: &Api, status: &str) -> Value {
     let email = format!("{}@acme.test", Uuid::now_v7().simple());
     let customer = admin.post("/api/v2/customers", json!({ "name": "Evil Rabbit", "email": email })).await;
     let new = json!({ "customerId": customer.is(201).id(), "amount": 15795, "status": status });
     admin.post("/api/v2/invoices/en-us", new).await.is(201).body
 }
 
-async fn invoice_state(admin: &Api, invoice: &Value) -> Value {
+pub async fn invoice_state(admin: &Api, invoice: &Value) -> Value {
     let path = format!("/api/v2/invoices/en-us/{}", invoice["id"].as_str().expect("an id"));
     admin.get(&path).await.is(200).body["status"].clone()
 }
 
+/// The payment of an invoice. Events with the same name are about the same payment.
 fn paid(id: &str, name: &Value) -> Value {
-    event(id, "invoice.paid", json!({ "metadata": { "invoice": name.to_string().trim_matches('"') } }))
+    let name = name.to_string().trim_matches('"').to_owned();
+    let object = json!({
+        "id": format!("in_{name}"), "object": "invoice", "payment_intent": format!("pi_{name}"), "status": "paid",
+        "amount_paid": 15795, "currency": "usd", "metadata": { "invoice": name },
+    });
+    event(id, "invoice.paid", object)
 }
 
+/// The full refund of the same payment.
 fn refunded(id: &str, name: &Value) -> Value {
-    let metadata = json!({ "invoice": name.to_string().trim_matches('"') });
-    event(id, "charge.refunded", json!({ "refunded": true, "metadata": metadata }))
+    let name = name.to_string().trim_matches('"').to_owned();
+    let object = json!({
+        "id": format!("ch_{name}"), "object": "charge", "payment_intent": format!("pi_{name}"), "refunded": true,
+        "amount": 15795, "amount_refunded": 15795, "currency": "usd", "metadata": { "invoice": name },
+    });
+    event(id, "charge.refunded", object)
 }
 
 #[api_test]
@@ -92,7 +103,7 @@ async fn applies_payments_and_refunds_in_any_order() {
         // Concurrent events may be handled in any order.
         handled_events(&admin).await;
     }
-    stripe(&api, &paid("evt_4", &second["number"])).await.is(200);
+    stripe(&api, &paid("evt_4", &second["id"])).await.is(200);
     let events = handled_events(&admin).await;
     let outcome = |id: &str| {
         let found = events.iter().find(|event| event["providerId"] == id).expect("a stored event");
@@ -100,13 +111,20 @@ async fn applies_payments_and_refunds_in_any_order() {
     };
     let (first_number, second_number) = (&first["number"], &second["number"]);
     assert_eq!(outcome("evt_1"), ("handled", format!("invoice {first_number} is paid")));
-    assert_eq!(outcome("evt_2"), ("handled", format!("invoice {first_number} was already paid")));
+    let another =
+        format!("invoice {first_number} was already paid: another payment of 157.95 USD is recorded");
+    assert_eq!(outcome("evt_2"), ("handled", another));
     assert_eq!(outcome("evt_3"), ("handled", format!("invoice {second_number} is void")));
     assert_eq!(outcome("evt_4"), ("handled", format!("invoice {second_number} was already void")));
     assert_eq!(invoice_state(&admin, &first).await, "paid");
     assert_eq!(invoice_state(&admin, &second).await, "void");
     assert_eq!(invoice_state(&admin, &draft).await, "paid");
+    // The refund of another payment does not cancel the invoice.
     stripe(&api, &refunded("evt_6", &first["id"])).await.is(200);
+    let refund = format!("invoice {first_number}: 157.95 USD of 157.95 USD refunded");
+    assert_eq!(handled_events(&admin).await[0]["outcome"], refund);
+    assert_eq!(invoice_state(&admin, &first).await, "paid");
+    stripe(&api, &refunded("evt_7", &first["number"])).await.is(200);
     handled_events(&admin).await;
     assert_eq!(invoice_state(&admin, &first).await, "void");
     drop(stop);
@@ -150,6 +168,98 @@ async fn stores_events_without_an_action() {
     drop(stop);
 }
 
+/// Records an outcome of an event without a worker.
+async fn record(api: &Api, event: &Value, state: WebhookEventState, message: &str) {
+    let id: Uuid = event["id"].as_str().and_then(|id| id.parse().ok()).expect("an id");
+    let outcome = Outcome { state, message: Some(message.to_owned()) };
+    let events = api.app.webhook_events.clone();
+    let recorded = api.app.db.write(async move |tx: Tx| events.record_outcome(&tx, id, outcome).await).await;
+    recorded.expect("the transaction commits");
+}
+
+/// Waits until the only event has failed, and returns it. It is retried for ten minutes.
+async fn fail_after_ten_minutes(api: &Api, admin: &Api) -> Value {
+    for (attempt, seconds) in (1..).zip([5, 10, 20, 40, 80, 160, 285]) {
+        let tried = async || listed(admin, "").await.pop().filter(|event| event["attempts"] == attempt);
+        let waiting = wait_for(tried).await;
+        assert_eq!(
+            (&waiting["state"], &waiting["outcome"]),
+            (&json!("received"), &json!("no invoice has this name"))
+        );
+        api.clock.advance(seconds * 1000);
+    }
+    wait_for(async || listed(admin, "?state=failed").await.pop()).await
+}
+
+#[api_test]
+async fn an_event_is_handled_when_its_invoice_has_been_created() {
+    let api = start_with_providers().await;
+    let admin = api.sign_in(Role::Admin).await;
+    stripe(&api, &paid("evt_1", &json!(1))).await.is(200);
+    let (stop, _) = workers(&api);
+    wait_for(async || (listed(&admin, "").await[0]["attempts"] == 1).then_some(())).await;
+    let invoice = create_invoice(&admin, "pending").await;
+    api.clock.advance(5000);
+    let handled = wait_for(async || listed(&admin, "?state=handled").await.pop()).await;
+    assert_eq!((&handled["attempts"], &handled["outcome"]), (&json!(2), &json!("invoice 1 is paid")));
+    assert_eq!(invoice_state(&admin, &invoice).await, "paid");
+    drop(stop);
+}
+
+#[api_test]
+async fn a_failed_event_that_is_delivered_again_is_enqueued_again() {
+    let api = start_with_providers().await;
+    let admin = api.sign_in(Role::Admin).await;
+    let invoice = create_invoice(&admin, "pending").await;
+    let payment = paid("evt_1", &invoice["number"]);
+    let push = json!({ "ref": "refs/heads/other", "repository": { "default_branch": "main" } });
+    stripe(&api, &payment).await.is(200);
+    github(&api, "push", "d-1", &push).await.is(200);
+    let state = async |provider: &str| {
+        let events = listed(&admin, &format!("?provider={provider}")).await;
+        assert_eq!(events.len(), 1);
+        events[0]["state"].clone()
+    };
+    for provider in ["stripe", "github"] {
+        // Only a failed event is enqueued again.
+        for (before, after) in [
+            (WebhookEventState::Failed, "received"),
+            (WebhookEventState::Handled, "handled"),
+            (WebhookEventState::Ignored, "ignored"),
+            (WebhookEventState::Unhandled, "unhandled"),
+        ] {
+            record(&api, &listed(&admin, &format!("?provider={provider}")).await[0], before, "x").await;
+            match provider {
+                "stripe" => stripe(&api, &payment).await.is(200),
+                _ => github(&api, "push", "d-1", &push).await.is(200),
+            };
+            assert_eq!(state(provider).await, after, "{provider}");
+        }
+    }
+    // An equal body with another id.
+    let again = listed(&admin, "?provider=github").await[0].clone();
+    admin
+        .post_empty(&format!("/api/webhook-events/{}/replay", again["id"].as_str().expect("an id")))
+        .await
+        .is(202);
+    record(&api, &again, WebhookEventState::Failed, "x").await;
+    github(&api, "push", "d-2", &push).await.is(200);
+    assert_eq!(state("github").await, "received");
+    let replays = admin.get("/api/audit?action=webhook.replayed").await.is(200).body["data"].take();
+    assert_eq!(replays.as_array().map(Vec::len), Some(4));
+    let failed = listed(&admin, "?provider=stripe").await[0].clone();
+    admin
+        .post_empty(&format!("/api/webhook-events/{}/replay", failed["id"].as_str().expect("an id")))
+        .await
+        .is(202);
+    record(&api, &failed, WebhookEventState::Failed, "x").await;
+    stripe(&api, &payment).await.is(200);
+    let (stop, _) = workers(&api);
+    handled_events(&admin).await;
+    assert_eq!(invoice_state(&admin, &invoice).await, "paid");
+    drop(stop);
+}
+
 #[api_test]
 async fn a_failed_event_stores_the_error_and_can_be_replayed() {
     let api = start_with_providers().await;
@@ -161,31 +271,24 @@ async fn a_failed_event_stores_the_error_and_can_be_replayed() {
     assert_eq!(early.body["state"], "ready");
     assert_eq!(admin.get("/api/jobs").await.is(200).body["pagination"]["total"], 1);
     let (stop, _) = workers(&api);
-    let failed = handled_events(&admin).await[0].clone();
-    assert_eq!((&failed["state"], &failed["attempts"]), (&json!("failed"), &json!(1)));
+    let failed = fail_after_ten_minutes(&api, &admin).await;
+    // A late temporary error does not change it.
+    record(&api, &failed, WebhookEventState::Received, "late").await;
+    let failed = listed(&admin, "").await[0].clone();
+    assert_eq!((&failed["state"], &failed["attempts"]), (&json!("failed"), &json!(8)));
     assert_eq!(failed["outcome"], "no invoice has this name");
-    // A retry of the job updates the event. A late temporary error does not update it.
+    let invoice = create_invoice(&admin, "pending").await;
+    assert_eq!(invoice["number"], 1);
+    // A retry of the job updates the event.
     let dead = wait_for(async || {
         admin.get("/api/jobs?state=dead").await.is(200).body["data"][0]["id"].as_str().map(str::to_owned)
     });
     admin.post_empty(&format!("/api/jobs/{}/retry", dead.await)).await.is(202);
-    wait_for(async || (listed(&admin, "").await[0]["attempts"] == 2).then_some(())).await;
-    let late = Outcome { state: WebhookEventState::Received, message: Some("late".to_owned()) };
-    let (events, id) = (api.app.webhook_events.clone(), failed["id"].as_str().expect("an id").parse());
-    let id: Uuid = id.expect("an id");
-    let recorded = api.app.db.write(async move |tx: Tx| events.record_outcome(&tx, id, late).await).await;
-    recorded.expect("the transaction commits");
-    let failed = listed(&admin, "").await[0].clone();
-    assert_eq!((&failed["state"], &failed["attempts"]), (&json!("failed"), &json!(2)));
-    let invoice = create_invoice(&admin, "pending").await;
-    assert_eq!(invoice["number"], 1);
+    let handled = wait_for(async || listed(&admin, "?state=handled").await.pop()).await;
+    assert_eq!((&handled["attempts"], &handled["outcome"]), (&json!(9), &json!("invoice 1 is paid")));
     let replayed = admin.post_empty(&replay).await.is(202);
     let job = admin.get(replayed.header("location")).await.is(200);
     assert_eq!(job.body["kind"], "webhooks.handle");
-    let handled = handled_events(&admin).await[0].clone();
-    assert_eq!((&handled["state"], &handled["attempts"]), (&json!("handled"), &json!(3)));
-    assert_eq!(handled["outcome"], "invoice 1 is paid");
-    admin.post_empty(&replay).await.is(202);
     assert_eq!(handled_events(&admin).await[0]["outcome"], "invoice 1 was already paid");
     admin.post_empty("/api/webhook-events/0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f/replay").await.is(404);
     admin.get("/api/webhook-events/0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f").await.is(404);

@@ -178,6 +178,7 @@ async fn disables_an_endpoint_after_a_410_or_five_days_of_errors() {
     wait_for_delivery(&admin, &path, "failed", 1).await;
     let shown = admin.get(&path).await.is(200);
     assert_eq!((&shown.body["state"], &shown.body["disabledReason"]), (&json!("disabled"), &json!("gone")));
+    assert!(shown.headers.contains_key("last-modified"));
     let entries = admin.get("/api/audit?action=endpoint.updated").await.is(200).body["data"].take();
     assert_eq!(entries[0]["actor"], json!({ "kind": "job", "name": "webhooks.deliver" }));
     let changes = entries[0]["changes"].as_array().expect("a list");
@@ -271,6 +272,9 @@ async fn sends_test_events_and_replays() {
     assert!(calls[1].body == calls[0].body && calls[1].signed_by(&secret));
     assert_eq!(calls[0].json()["data"]["href"], json!(endpoint));
     wait_for_delivery(&admin, &endpoint, "delivered", 1).await;
+    // Two attempts and a replay.
+    let shown = admin.get(&delivery).await.is(200);
+    assert!(shown.header("etag").ends_with("-4\"") && shown.headers.contains_key("last-modified"));
     let none = admin.get(&format!("{endpoint}/deliveries?state=failed")).await.is(200);
     assert_eq!(none.body["pagination"]["total"], 0);
     let former_etag = admin.get(&endpoint).await.header("etag").to_owned();

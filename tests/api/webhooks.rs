@@ -38,6 +38,17 @@ pub async fn github(api: &Api, event: &str, delivery: &str, payload: &Value) -> 
     send(&request.header("x-hub-signature-256", &signature), "github", &body).await
 }
 
+/// Sends an event of GitHub as a form.
+pub async fn github_form(api: &Api, event: &str, delivery: &str, body: &str) -> Response {
+    let signature = format!("sha256={}", mac(GITHUB, body.as_bytes()));
+    api.header("x-github-event", event)
+        .header("x-github-delivery", delivery)
+        .header("x-hub-signature-256", &signature)
+        .header("content-type", "application/x-www-form-urlencoded")
+        .send(Method::POST, "/api/webhooks/github", Some(Body::from(body.to_owned())))
+        .await
+}
+
 pub fn event(id: &str, kind: &str, object: Value) -> Value {
     json!({ "id": id, "object": "event", "type": kind, "data": { "object": object } })
 }
@@ -97,6 +108,51 @@ async fn ignores_an_equal_github_body_with_another_id_for_an_hour() {
     assert_eq!(listed(&admin, "").await.len(), 2);
     github(&api, "push", "d-5", &payload).await.is(200);
     assert_eq!(listed(&admin, "").await.len(), 3);
+}
+
+#[api_test(worker_threads = 4)]
+async fn concurrent_deliveries_of_one_github_body_are_stored_once() {
+    let api = start_with_providers().await;
+    let admin = api.sign_in(Role::Admin).await;
+    for round in 0..10 {
+        let payload = json!({ "ref": "refs/heads/main", "after": format!("{round}") });
+        let requests = (0..16).map(|number| {
+            let (api, payload) = (api.clone(), payload.clone());
+            tokio::spawn(async move {
+                github(&api, "push", &format!("d-{round}-{number}"), &payload).await.is(200);
+            })
+        });
+        futures_util::future::try_join_all(requests).await.expect("the requests end");
+        assert_eq!(listed(&admin, "").await.len(), round + 1);
+    }
+}
+
+#[api_test]
+async fn accepts_the_forms_of_github() {
+    let api = start_with_providers().await;
+    let admin = api.sign_in(Role::Admin).await;
+    let form = "payload=%7B%22zen%22%3A%22Half+%26+half%22%7D";
+    github_form(&api, "ping", "d-1", form).await.is(200);
+    let stored = listed(&admin, "").await;
+    let path = format!("/api/webhook-events/{}", stored[0]["id"].as_str().expect("an id"));
+    assert_eq!(admin.get(&path).await.is(200).body["body"], json!(r#"{"zen":"Half & half"}"#));
+    // The same event as JSON.
+    github(&api, "ping", "d-2", &json!({ "zen": "Half & half" })).await.is(200);
+    assert_eq!(listed(&admin, "").await.len(), 1);
+    for body in ["payload=%7B%7D&payload=%7B%7D", "payload=%7B", "zen=1", r#"{"zen":"&payload=%7B%7D"}"#] {
+        assert_eq!(
+            github_form(&api, "ping", "d-3", body).await.is(400).body["code"],
+            "validation-failed",
+            "{body}"
+        );
+    }
+    let unsigned = api.header("content-type", "application/x-www-form-urlencoded");
+    let unsigned = unsigned.send(Method::POST, "/api/webhooks/github", Some(Body::from(form))).await;
+    assert_eq!(unsigned.is(400).body["code"], "invalid-signature");
+    // Stripe and PayPal send JSON only.
+    let stripe = api.header("content-type", "application/x-www-form-urlencoded");
+    stripe.send(Method::POST, "/api/webhooks/stripe", Some(Body::from(form))).await.is(415);
+    assert_eq!(listed(&admin, "").await.len(), 1);
 }
 
 #[api_test]

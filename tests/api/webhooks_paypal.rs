@@ -11,6 +11,7 @@ use uuid::Uuid;
 
 use crate::{
     support::{Api, Response},
+    webhook_actions::{create_invoice, handled_events, workers},
     webhooks::listed,
 };
 
@@ -23,7 +24,7 @@ const KEYS: [&str; 2] = [
 ];
 
 /// Signs requests like PayPal, and stores the certificate chain in a file.
-struct Signer {
+pub struct Signer {
     key: rsa::KeyPair,
     file: PathBuf,
 }
@@ -90,4 +91,59 @@ async fn stores_one_event_per_transmission_and_rejects_an_untrusted_certificate(
         (&stored[0]["providerId"], &stored[0]["type"]),
         (&json!("WH-1"), &json!("PAYMENT.SALE.COMPLETED"))
     );
+}
+
+#[api_test]
+async fn records_captures_and_their_refunds() {
+    let paypal = Signer::new(KEYS[0]);
+    let file = paypal.file.display().to_string();
+    let api =
+        Api::with(&[("webhooks_paypal_id", WEBHOOK), ("webhooks_paypal_certificates", file.as_str())]).await;
+    let admin = api.sign_in(Role::Admin).await;
+    let (stop, _) = workers(&api);
+    let (first, second) = (create_invoice(&admin, "pending").await, create_invoice(&admin, "pending").await);
+    let usd = |value: &str| json!({ "value": value, "currency_code": "USD" });
+    let capture = |id: &str, capture: &str, invoice: &str, value: &str| {
+        json!({ "id": id, "event_type": "PAYMENT.CAPTURE.COMPLETED", "resource_type": "capture", "resource": {
+            "id": capture, "status": "COMPLETED", "invoice_id": invoice, "amount": usd(value), "final_capture": true
+        } })
+    };
+    let refund = |id: &str, capture: &str, value: &str, total: &str| {
+        json!({ "id": id, "event_type": "PAYMENT.CAPTURE.REFUNDED", "resource_type": "refund", "resource": {
+            "id": format!("R{id}"), "status": "COMPLETED", "amount": usd(value),
+            "seller_payable_breakdown": { "total_refunded_amount": usd(total) },
+            "links": [{ "rel": "up", "href": format!("https://api.paypal.com/v2/payments/captures/{capture}") }]
+        } })
+    };
+    let mut transmission = 0;
+    let mut deliver = async |event: Value| {
+        transmission += 1;
+        paypal.send(&api, &format!("69cd13f0-{transmission}"), &event).await.is(200);
+        handled_events(&admin).await[0]["outcome"].as_str().expect("an outcome").to_owned()
+    };
+    let (one, two) = (&first["number"], &second["number"]);
+    assert_eq!(
+        deliver(capture("WH-1", "3C1", &format!("invoice {one}"), "157.95")).await,
+        format!("invoice {one} is paid")
+    );
+    let outcome = deliver(capture("WH-2", "3C2", &two.to_string(), "157.94")).await;
+    assert!(outcome.starts_with("amount-mismatch: "), "{outcome}");
+    let outcome = deliver(refund("WH-3", "3C1", "57.95", "57.95")).await;
+    assert_eq!(outcome, format!("invoice {one}: 57.95 USD of 157.95 USD refunded"));
+    assert_eq!(deliver(refund("WH-4", "3C1", "100.00", "157.95")).await, format!("invoice {one} is void"));
+    let outcome = deliver(refund("WH-5", "3C2", "157.94", "157.94")).await;
+    assert_eq!(outcome, format!("invoice {two}: 157.94 USD of 157.94 USD refunded"));
+    let read = async |invoice: &Value| {
+        let path = format!("/api/v2/invoices/en-us/{}", invoice["id"].as_str().expect("an id"));
+        admin.get(&path).await.is(200).body
+    };
+    let (first, second) = (read(&first).await, read(&second).await);
+    assert_eq!((&first["status"], &second["status"]), (&json!("void"), &json!("pending")));
+    assert_eq!(second["payments"][0]["refunded"], 15794);
+    let shown = first["payments"][0].clone();
+    assert_eq!(
+        (&shown["provider"], &shown["reference"], &shown["outcome"], &shown["refunded"]),
+        (&json!("paypal"), &json!("3C1"), &json!("paid"), &json!(15795))
+    );
+    drop(stop);
 }

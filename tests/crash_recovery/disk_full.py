@@ -1,5 +1,6 @@
 """Fills the disk in steps of 4 KiB. Writes are rejected with 507, reads are served, no acknowledged write is lost, and
 writes succeed again when there is space, without a restart."""
+import errno
 import json
 import os
 import sys
@@ -14,9 +15,16 @@ ballast = os.path.join(folder, "ballast")
 
 def fill(free):
     """Leaves this number of free bytes."""
-    usage = os.statvfs(folder)
     with open(ballast, "wb") as file:
-        os.posix_fallocate(file.fileno(), 0, max(1, usage.f_bavail * usage.f_frsize - free))
+        while True:
+            usage = os.statvfs(folder)
+            try:
+                return os.posix_fallocate(file.fileno(), 0, max(1, usage.f_bavail * usage.f_frsize - free))
+            except OSError as error:
+                # The server used some of the space meanwhile.
+                if error.errno != errno.ENOSPC:
+                    raise
+                file.truncate(0)
 
 
 def check(condition, message):
@@ -26,8 +34,6 @@ def check(condition, message):
 
 acknowledged, rejected, slowest = [], 0, 0.0
 with Service() as service:
-    headers = {"Authorization": f"Bearer {service.token()}", "Content_Type": "application/json"}
-
     def create(name):
         post = json.dumps({"title": name, "content": "x" * 3000, "published": True})
         status, body = service.request("POST", "/api/posts", post, **headers)
@@ -36,6 +42,9 @@ with Service() as service:
         return status, body
 
     for step in range(steps):
+        if step % 50 == 0:
+            # An access token is valid for 15 minutes.
+            headers = {"Authorization": f"Bearer {service.token()}", "Content_Type": "application/json"}
         fill(step * STEP)
         for number in range(step + 20):
             status, body = create(f"Post {step} {number}")

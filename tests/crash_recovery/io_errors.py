@@ -36,7 +36,10 @@ def write_posts(service, token, name):
 
 
 def check_stored(acknowledged, name):
+    global token
     with Service() as service:
+        # An access token is valid for 15 minutes.
+        token = service.token()
         for post in acknowledged:
             status, _ = service.request("GET", f"/api/posts/{post}")
             if status != 200:
@@ -47,8 +50,7 @@ def check_stored(acknowledged, name):
             sys.exit(f"{name}: {result}")
 
 
-with Service() as service:
-    token = service.token()
+check_stored([], "start")
 armed = os.path.join(folder, "armed")
 summary = []
 for call in ("read", "write", "sync"):

@@ -1,6 +1,7 @@
 """Kills `tenon migrate up` and `tenon migrate down` at random points. Afterwards the schema is that of a complete step, the
 next `migrate up` succeeds, and the database is consistent. Most kills must hit a transaction, else the test has no effect.
-Arguments: TENON FOLDER URL KILLS; the URL `sqlite` is a database in the folder."""
+Arguments: TENON FOLDER URL KILLS MIB; the URL `sqlite` is a database in the folder. With a MIB above 0, the database has
+posts of this size, and no migration that is reverted deletes them."""
 import contextlib
 import os
 import random
@@ -10,18 +11,20 @@ import subprocess
 import sys
 import time
 
-tenon, folder, url, kills = sys.argv[1], sys.argv[2], sys.argv[3], int(sys.argv[4])
+tenon, folder, url, kills, mib = *sys.argv[1:4], int(sys.argv[4]), int(sys.argv[5])
 random.seed(7)
 
-# The number of posts, so that a migration takes a while.
-POSTS = 4000
+# The number of posts, so that a migration takes a while. With a size, each has about 4 KiB.
+POSTS = mib * 256 or 4000
+# The migrations that create the accounts and the posts are the first ones.
+RETAINED = 2 if mib else 0
 FILL = """
 INSERT INTO users (id, name, role, status, version, created_at, updated_at)
     SELECT {user}, 'Ada', 'author', 'active', 1, 0, 0 WHERE NOT EXISTS (SELECT 1 FROM users);
 INSERT INTO tags (id, name, slug, listed_without_posts, version, created_at, updated_at)
     SELECT {user}, 'oak', 'oak', 1, 1, 0, 0 WHERE NOT EXISTS (SELECT 1 FROM tags);
 INSERT INTO posts (id, slug, title, content, author_id, published_at, comments_count, search, version, created_at, updated_at)
-    SELECT {id}, 'post-' || n, 'Post ' || n, 'A tree that is older than its village.', {user}, n, 0, '', 1, n, n
+    SELECT {id}, 'post-' || n, 'Post ' || n, {content}, {user}, n, 0, '', 1, n, n
     FROM {numbers} WHERE NOT EXISTS (SELECT 1 FROM posts);
 INSERT INTO post_tags (post_id, tag_id, position) SELECT posts.id, {user}, 0 FROM posts
     WHERE NOT EXISTS (SELECT 1 FROM post_tags);
@@ -41,6 +44,7 @@ class Sqlite:
     def fill(self):
         numbers = f"(WITH RECURSIVE r(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM r WHERE n < {POSTS}) SELECT n FROM r)"
         values = {"user": "x'0199a000000070008000000000000000'", "numbers": numbers}
+        values["content"] = "hex(randomblob(1800))" if mib else "'A tree that is older than its village.'"
         values["id"] = "CAST('0199a00' || substr('000000000' || n, -9) AS BLOB)"
         with contextlib.closing(sqlite3.connect(self.path)) as database:
             database.executescript(FILL.format(**values))
@@ -81,7 +85,8 @@ class Postgres:
 
     def fill(self):
         uuid = "('0199a000-0000-7000-8000-' || lpad(n::text, 12, '0'))::uuid"
-        self.query(FILL.format(user="'0199a000-0000-7000-8000-000000000000'::uuid", id=uuid,
+        hashes = "(SELECT string_agg(md5(n || ' ' || k), '') FROM generate_series(1, 112) AS k)"
+        self.query(FILL.format(content=hashes if mib else "'A tree that is older than its village.'", user="'0199a000-0000-7000-8000-000000000000'::uuid", id=uuid,
                                numbers=f"generate_series(1, {POSTS}) AS r(n)"))
 
     def is_consistent(self):
@@ -139,18 +144,35 @@ if url == "sqlite":
     os.mkdir(folder)
 migrate("up")
 database.fill()
-durations = {"down": timed("down", "--steps", str(steps), "--yes"), "up": timed("up")}
+# The times of each step, the last migration first, and of all of them.
+start_time = timed("status")
+parts = [max(0.0, timed("down", "--yes") - start_time) for _ in range(steps - RETAINED)]
+durations = {"up": timed("up")}
 database.fill()
+durations["down"] = timed("down", "--steps", str(steps - RETAINED), "--yes")
+migrate("up")
+database.fill()
+
+
+# The duration of the check that precedes each kill.
+begin = time.monotonic()
+database.is_in_transaction(0)
+check_time = time.monotonic() - begin
+
+
+def expected_duration(kind, count):
+    return start_time + (durations[kind] - start_time) * sum(parts[:count]) / sum(parts)
+
 
 in_transaction, complete = 0, 0
 for kill in range(kills):
-    count = random.randint(1, steps)
+    count = random.randint(1, steps - RETAINED)
     arguments = ["down", "--steps", str(count), "--yes"] if kill % 2 else ["up"]
     if arguments == ["up"]:
         migrate("down", "--steps", str(count), "--yes")
     before = len(applied())
     process = start(*arguments)
-    time.sleep(random.uniform(0, 1.1 * durations[arguments[0]]))
+    time.sleep(max(0.0, random.uniform(0, 1.1 * expected_duration(arguments[0], count)) - check_time))
     in_transaction += database.is_in_transaction(process.pid)
     process.kill()
     process.communicate()
@@ -170,5 +192,6 @@ for kill in range(kills):
 if in_transaction * 4 < kills:
     sys.exit(f"only {in_transaction} of {kills} kills hit a transaction: the test has no effect")
 name = "SQLite" if url == "sqlite" else "PostgreSQL"
-print(f"{name}: {kills} kills over {steps} migrations, {in_transaction} in a transaction, {complete} after its commit; "
+size = f"a database of {mib} MiB, migrated in {durations['up']:.1f} s" if mib else "a small database"
+print(f"{name}, {size}: {kills} kills over {steps} migrations, {in_transaction} in a transaction, {complete} after its commit; "
       f"each schema is that of a complete step")

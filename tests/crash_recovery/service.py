@@ -21,7 +21,8 @@ class Service:
         command = [tenon, "serve", "--listen", self.listen, "--data-dir", folder]
         self.process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
         for line in self.process.stderr:
-            match = re.search(r"listening on http://(.*)", line)
+            self.copy(line)
+            match = re.search(r"listening on http://([^\s\"]+)", line)
             if match:
                 self.address = match.group(1)
                 # A full pipe would block the log.
@@ -30,11 +31,14 @@ class Service:
                 return self
         sys.exit("the server did not start")
 
+    def copy(self, line):
+        if self.log:
+            self.log.write(line)
+            self.log.flush()
+
     def copy_log(self):
         for line in self.process.stderr:
-            if self.log:
-                self.log.write(line)
-                self.log.flush()
+            self.copy(line)
 
     def __exit__(self, *_):
         self.process.send_signal(signal.SIGKILL)

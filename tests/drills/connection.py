@@ -3,9 +3,9 @@ import socket
 
 
 class Connection:
-    def __init__(self, address, timeout=30):
+    def __init__(self, address, timeout=30, source="127.0.0.1"):
         host, port = address.split(":")
-        self.socket = socket.create_connection((host, int(port)), timeout=timeout)
+        self.socket = socket.create_connection((host, int(port)), timeout=timeout, source_address=(source, 0))
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.reader = self.socket.makefile("rb")
 

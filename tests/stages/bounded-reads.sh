@@ -1,7 +1,6 @@
 # One client sends the worst queries that its limits allow, on 32 connections, while another client lists posts: its p99 is
-# at most RATIO times the p99 without the first client. POSTS is the number of posts. Not part of ./tests/run without
-# arguments. TENON is a program to use instead of the debug build.
-if [ -n "${TENON:-}" ]; then tenon=$TENON; else build; fi
+# at most RATIO times the p99 without the first client. POSTS is the number of posts.
+build
 folder=$work/reads
 account author "$folder"
 account reader "$folder"

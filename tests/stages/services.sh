@@ -78,9 +78,10 @@ fresh_database() {
 
 tenon=$root/target/debug/tenon
 
-# Builds the tests too: they enable more features of some dependencies, which would otherwise be compiled twice.
+# Builds the program, unless TENON names one, for example a release build. Builds the tests too: they enable more features of
+# some dependencies, which would otherwise be compiled twice.
 build() {
-  cargo build --quiet --workspace --bins --tests
+  if [ -n "${TENON:-}" ]; then tenon=$TENON; else cargo build --quiet --workspace --bins --tests; fi
 }
 
 # Records a process, so that it is stopped at the end of the stage.

@@ -16,7 +16,7 @@ const QUOTA: Rule = Rule::Quota(Quota { name: "quota", attempts: 10, window_seco
 const DELAY: Rule = Rule::Delay("delay");
 
 fn limits(db: &Db, clock: &Clock) -> SharedLimits {
-    SharedLimits::new(db.clone(), clock.clone(), hmac::Key::new(hmac::HMAC_SHA256, b"key"))
+    SharedLimits::new(db.clone(), clock.clone(), hmac::Key::new(hmac::HMAC_SHA256, b"key"), &[])
 }
 
 /// Returns the exceeded limit of an attempt that was not counted.

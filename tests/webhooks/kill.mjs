@@ -50,7 +50,8 @@ for (let count = 0; count < 40; count++) {
 }
 const before = (await api("GET", "/api/webhook-events")).pagination.total;
 const newEvent = (type, number, fields) => {
-  const object = { ...fields, metadata: { invoice: String(number) } };
+  const payment = { payment_intent: `pi_${number}`, amount: 15795, amount_paid: 15795, currency: "usd" };
+  const object = { id: `${type}_${number}`, ...payment, ...fields, metadata: { invoice: String(number) } };
   return { id: `evt_kill_${type}_${number}_${sent}`, object: "event", type, data: { object } };
 };
 let sent = 0;
@@ -70,7 +71,7 @@ const senders = Array.from({ length: 8 }, async () => {
   while (running) {
     const number = invoices[sent++ % invoices.length].number;
     const paid = newEvent("invoice.paid", number);
-    const refunded = newEvent("charge.refunded", number, { refunded: true });
+    const refunded = newEvent("charge.refunded", number, { refunded: true, amount_refunded: 15795 });
     await Promise.all([paid, refunded, paid].map(deliver));
   }
 });

@@ -52,6 +52,15 @@ const event = (type, object) => ({ id: `evt_${randomUUID()}`, object: "event", t
 const assertAccepted = (response) => assert.deepEqual(response, { status: 200, body: { received: true } });
 const assertRejected = (response) => assert.deepEqual([response.status, response.body.code], [400, "invalid-signature"]);
 
+async function waitFor(filter, check) {
+  for (let tries = 0; tries < 200; tries++) {
+    const { body } = await api("GET", `/api/webhook-events?${filter}`);
+    if (check(body.data)) return body.data;
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  throw new Error(`the events ${filter} did not change within 10 seconds`);
+}
+
 async function waitUntilProcessed(filter) {
   for (let tries = 0; tries < 200; tries++) {
     const { body } = await api("GET", `/api/webhook-events?${filter}`);
@@ -66,11 +75,14 @@ const createInvoice = async () => {
   const invoice = { customerId: customer.body.id, amount: 15795, status: "pending" };
   return (await api("POST", "/api/v2/invoices/en-us", invoice)).body;
 };
+const invoiceOf = (name) => ({
+  id: `in_${name}`, object: "invoice", payment_intent: `pi_${name}`, status: "paid", amount_paid: 15795, currency: "usd",
+});
 const readInvoice = async (invoice) => (await api("GET", `/api/v2/invoices/en-us/${invoice.id}`)).body;
 
 // A duplicate payment event, sent concurrently and with the old secret, has one effect.
 const first = await createInvoice();
-const paid = event("invoice.paid", { id: "in_1", object: "invoice", metadata: { invoice: String(first.number) } });
+const paid = event("invoice.paid", { ...invoiceOf("1"), metadata: { invoice: String(first.number) } });
 (await Promise.all(Array.from({ length: 100 }, () => fromStripe(paid)))).forEach(assertAccepted);
 assertAccepted(await fromStripe(paid, { secret: STRIPE_OLD_SECRET }));
 const [handled] = await waitUntilProcessed("type=invoice.paid");
@@ -79,21 +91,37 @@ assert.equal((await readInvoice(first)).status, "paid");
 
 // A refund that arrives before the payment is final.
 const second = await createInvoice();
-const charge = { id: "ch_1", object: "charge", refunded: true, metadata: { invoice: second.id } };
+const charge = {
+  id: "ch_2", object: "charge", payment_intent: "pi_2", amount: 15795, amount_refunded: 15795, currency: "usd",
+  refunded: true, metadata: { invoice: second.id },
+};
 assertAccepted(await fromStripe(event("charge.refunded", charge)));
 await waitUntilProcessed("type=charge.refunded");
-assertAccepted(await fromStripe(event("invoice.paid", { object: "invoice", metadata: { invoice: second.id } })));
+assertAccepted(await fromStripe(event("invoice.paid", { ...invoiceOf("2"), metadata: { invoice: second.id } })));
 const late = (await waitUntilProcessed("type=invoice.paid"))[0];
 assert.equal(late.outcome, `invoice ${second.number} was already void`);
 assert.equal((await readInvoice(second)).status, "void");
 
-// An event for an unknown invoice fails, and can be replayed.
-assertAccepted(await fromStripe(event("invoice.paid", { object: "invoice", metadata: { invoice: "999999" } })));
-const [failed] = await waitUntilProcessed("state=failed");
-const again = await api("POST", `/api/webhook-events/${failed.id}/replay`);
+// An event for an invoice that does not exist yet waits for it, and can be replayed.
+const early = { ...invoiceOf("3"), metadata: { invoice: `#${second.number + 1}` } };
+assertAccepted(await fromStripe(event("invoice.paid", early)));
+const waiting = await waitFor("state=received", (events) => events[0]?.outcome === "no invoice has this name");
+const third = await createInvoice();
+const again = await api("POST", `/api/webhook-events/${waiting[0].id}/replay`);
 assert.equal(again.status, 202);
 assert.equal((await api("GET", again.location)).status, 200);
-await waitUntilProcessed("state=failed");
+await waitUntilProcessed("type=invoice.paid");
+assert.equal((await readInvoice(third)).status, "paid");
+
+// A payment of another amount is recorded, and the invoice is not paid.
+const fourth = await createInvoice();
+assertAccepted(await fromStripe(event("payment_intent.succeeded", {
+  id: "pi_4", object: "payment_intent", status: "succeeded", amount_received: 100, currency: "usd",
+  metadata: { invoice: `#${fourth.number}` },
+})));
+await waitUntilProcessed("type=payment_intent.succeeded");
+const open = await readInvoice(fourth);
+assert.deepEqual([open.status, open.payments[0].outcome], ["pending", "amount-mismatch"]);
 
 // Rejects an old or future timestamp, another secret and another body.
 const now = Math.floor(Date.now() / 1000);

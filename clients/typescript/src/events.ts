@@ -111,8 +111,8 @@ function parseBlock(block: string, state: StreamState): Event | ResetEvent | und
   const retry = Number(fields.get("retry"));
   if (retry > 0) state.retry = retry;
   const data = fields.get("data");
-  if (data === undefined) {
-    // A heartbeat: its id advances the resume position past events that this caller may not see.
+  if (data === undefined || fields.get("event") === "heartbeat") {
+    // The id of a heartbeat, with or without data, advances the resume position past events that this caller may not see.
     const id = fields.get("id");
     if (id !== undefined) state.after = Number(id);
     return undefined;

@@ -9272,7 +9272,7 @@ export interface operations {
                  * @description Only entries with this action.
                  * @example user.updated
                  */
-                action?: string;
+                action?: "channel.created" | "channel.updated" | "channel.deleted" | "comment.created" | "comment.updated" | "comment.deleted" | "customer.created" | "customer.updated" | "customer.deleted" | "document.created" | "document.updated" | "document.deleted" | "document.restored" | "invoice.created" | "invoice.updated" | "invoice.paid" | "invoice.voided" | "invoice.deleted" | "media.created" | "media.updated" | "media.deleted" | "message.created" | "message.updated" | "message.deleted" | "post.created" | "post.updated" | "post.published" | "post.unpublished" | "post.deleted" | "post.restored" | "rates.updated" | "redirect.created" | "redirect.updated" | "redirects.imported" | "redirect.deleted" | "revenue.updated" | "revenue.deleted" | "tag.created" | "tag.updated" | "tag.deleted" | "user.created" | "user.updated" | "user.deleted" | "auth.failed" | "session.created" | "session.refreshed" | "session.reused" | "session.revoked" | "sessions.revoked" | "signing-keys.replaced" | "key.created" | "key.used" | "key.rotated" | "key.deleted" | "keys.deleted" | "endpoint.created" | "endpoint.updated" | "endpoint.rotated" | "endpoint.deleted" | "delivery.tested" | "delivery.replayed" | "webhook.received" | "webhook.replayed" | "job.retried" | "preview.created" | "previews.deleted" | "publication.rejected" | "invoices.exported" | "redirects.exported" | "settings.changed" | "secrets.sealed";
                 /**
                  * @description Only entries about the resource with this id.
                  * @example 0199c0de-2222-7c3d-8e1f-2a3b4c5d6e7f

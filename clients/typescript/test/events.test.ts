@@ -35,6 +35,7 @@ async function collect(events: AsyncGenerator<Event | ResetEvent>, count: number
 test("reconnects after an error without duplicate or partial events", async () => {
   const requestedAfter: (string | null)[] = [];
   const responses = [
+    stream("retry: 1\nevent: heartbeat\nid: 5\ndata: {\"after\":5}\n\n"),
     stream("retry: 1\nid: 0\n\n"),
     stream("retry: 1\n\n", frame(1), frame(2).slice(0, 20)),
     new Response("{}", { status: 503 }),
@@ -47,7 +48,7 @@ test("reconnects after an error without duplicate or partial events", async () =
   const tenon = createTenon({ baseUrl: "http://tenon.test", fetch, retry: { maxRetries: 0 } });
   const received = await collect(tenon.events({ topics: ["posts"] }), 3);
   assert.deepEqual(received.map(({ position }) => position), [1, 2, 3]);
-  assert.deepEqual(requestedAfter, [null, "0", "1", "1"]);
+  assert.deepEqual(requestedAfter, [null, "5", "0", "1", "1"]);
 });
 
 test("throws a permanent error", async () => {

@@ -27,6 +27,7 @@ const RECORDED_TEXTS: &[(&str, &str)] = &[
     ("webhook_endpoints", "disabled_reason"),
     ("webhook_endpoints", "events"),
     ("webhook_endpoints", "format"),
+    ("webhook_endpoints", "header_names"),
     ("webhook_endpoints", "state"),
 ];
 

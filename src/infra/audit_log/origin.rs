@@ -116,11 +116,14 @@ impl Origin {
         *self = Origin::new(Source { caller: OnceLock::from(actor), ..source });
     }
 
+    /// Returns the account of the caller; `None` for anonymous callers, jobs, commands and the server itself.
+    pub fn account(&self) -> Option<Uuid> {
+        self.0.as_ref()?.caller.get()?.account
+    }
+
     /// Returns the client that limits count by; `None` for jobs, commands and the server itself.
     pub fn client(&self) -> Option<ClientKey> {
-        let source = self.0.as_ref()?;
-        let account = source.caller.get().and_then(|caller| caller.account);
-        account.map(ClientKey::Account).or(source.client)
+        self.account().map(ClientKey::Account).or(self.0.as_ref()?.client)
     }
 
     /// Returns the address of the client.

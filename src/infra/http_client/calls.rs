@@ -21,6 +21,8 @@ pub enum CallKind {
     Health,
     /// The source of exchange rates.
     Rates,
+    /// The API of Stripe.
+    Stripe,
     Upstream,
     /// The collector of traces.
     Traces,
@@ -33,6 +35,7 @@ impl CallKind {
         match self {
             CallKind::Health => "health",
             CallKind::Rates => "rates",
+            CallKind::Stripe => "stripe",
             CallKind::Upstream => "upstream",
             CallKind::Traces => "traces",
             CallKind::Webhook => "webhook",
@@ -63,7 +66,7 @@ impl CallMetrics {
         Some(span)
     }
 
-    /// Adds the headers with the current span. The source of exchange rates does not get them: it is another company.
+    /// Adds the headers with the current span. The source of exchange rates and Stripe do not get them: they are other companies.
     pub(super) fn add_trace_headers(
         &self,
         mut outgoing: OutgoingRequest,

@@ -56,6 +56,11 @@ impl RequestUrl {
         Ok(RequestUrl { https, host, url })
     }
 
+    /// Returns scheme, host and port.
+    pub fn origin(&self) -> String {
+        self.url.origin().ascii_serialization()
+    }
+
     /// Returns the address if the host is an IP address.
     pub(super) fn ip_literal(&self) -> Option<IpAddr> {
         self.host.parse().ok()

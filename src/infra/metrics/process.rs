@@ -2,6 +2,7 @@
 use std::fs;
 
 use super::Exposition;
+use crate::infra::clock::process_start;
 
 /// Clock ticks per second in `/proc`: `USER_HZ`, which is 100 on all architectures with a Rust standard library.
 const TICKS_PER_SECOND: f64 = 100.0;
@@ -10,8 +11,6 @@ const TICKS_PER_SECOND: f64 = 100.0;
 #[derive(Debug, PartialEq)]
 struct ProcessStat {
     cpu_seconds: f64,
-    /// Seconds between the start of the system and the start of the process.
-    started: f64,
     virtual_bytes: u64,
 }
 
@@ -23,13 +22,12 @@ impl ProcessStat {
         let ticks = |number: usize| fields.get(number - 3)?.parse::<f64>().ok();
         Some(ProcessStat {
             cpu_seconds: (ticks(14)? + ticks(15)?) / TICKS_PER_SECOND,
-            started: ticks(22)? / TICKS_PER_SECOND,
             virtual_bytes: fields.get(20)?.parse().ok()?,
         })
     }
 }
 
-/// Returns the value of a line such as `VmRSS:  1024 kB` or `btime 1700000000`.
+/// Returns the value of a line such as `VmRSS:  1024 kB`.
 fn line_value(text: &str, name: &str) -> Option<u64> {
     let line = text.lines().find_map(|line| line.strip_prefix(name))?;
     line.split_ascii_whitespace().next()?.parse().ok()
@@ -37,14 +35,12 @@ fn line_value(text: &str, name: &str) -> Option<u64> {
 
 /// Writes CPU time, memory, open files and start time. A value that cannot be read is left out.
 pub fn write_process_metrics(out: &mut Exposition) {
+    let start = process_start().as_secs_f64();
+    out.gauge("process_start_time_seconds", "Start of the process, in Unix time.", start);
     let read = |path: &str| fs::read_to_string(path).unwrap_or_default();
     if let Some(stat) = ProcessStat::parse(&read("/proc/self/stat")) {
         out.counter("process_cpu_seconds_total", "User and system CPU time.", stat.cpu_seconds);
         out.gauge("process_virtual_memory_bytes", "Size of the virtual memory.", stat.virtual_bytes);
-        if let Some(boot) = line_value(&read("/proc/stat"), "btime ") {
-            let start = boot as f64 + stat.started;
-            out.gauge("process_start_time_seconds", "Start of the process, in Unix time.", start);
-        }
     }
     if let Some(kibibytes) = line_value(&read("/proc/self/status"), "VmRSS:") {
         out.gauge("process_resident_memory_bytes", "Size of the resident memory.", kibibytes * 1024);
@@ -65,7 +61,7 @@ mod tests {
     #[test]
     fn parses_the_state_of_a_process_with_any_name() {
         let text = "7 (a) b (c)) S 1 7 7 0 -1 4194560 100 0 0 0 250 50 0 0 20 0 4 0 12345 67108864 1500 18446744073709551615";
-        let expected = ProcessStat { cpu_seconds: 3.0, started: 123.45, virtual_bytes: 67_108_864 };
+        let expected = ProcessStat { cpu_seconds: 3.0, virtual_bytes: 67_108_864 };
         assert_eq!(ProcessStat::parse(text), Some(expected));
         assert_eq!(ProcessStat::parse("7 (a) S 1"), None);
         assert_eq!(line_value("Name:\ta\nVmRSS:\t   2048 kB\n", "VmRSS:"), Some(2048));

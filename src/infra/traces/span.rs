@@ -116,6 +116,11 @@ impl Span {
         self.span.context.sampled
     }
 
+    /// Returns the id of the trace, if the span is recorded.
+    pub fn recorded_trace(&self) -> Option<u128> {
+        self.is_recorded().then_some(self.span.context.trace_id)
+    }
+
     pub fn set_name(&mut self, name: String) {
         self.span.name = name.into();
     }

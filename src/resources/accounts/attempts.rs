@@ -28,11 +28,14 @@ const REFRESH: Quota = Quota { name: "refresh", attempts: 30, window_seconds: 60
 const REGISTRATION: Quota = Quota { name: "registration", attempts: 10, window_seconds: 3600 };
 
 /// Failed attempts on the password of an account, from all clients without its device cookie.
-const ACCOUNT: Rule = Rule::Delay("account");
+const ACCOUNT: &str = "account";
 /// Failed attempts of a device on the account that it has signed in to.
-const DEVICE: Rule = Rule::Delay("device");
+const DEVICE: &str = "device";
 /// Failed attempts of the sessions of an account on `currentPassword`.
-const CURRENT_PASSWORD: Rule = Rule::Delay("current-password");
+const CURRENT_PASSWORD: &str = "current-password";
+
+/// The names of all limits, for the metrics.
+const NAMES: [&str; 6] = [SIGN_IN.name, REFRESH.name, REGISTRATION.name, ACCOUNT, DEVICE, CURRENT_PASSWORD];
 
 #[derive(Clone)]
 pub struct Attempts(pub SharedLimits);
@@ -40,20 +43,24 @@ pub struct Attempts(pub SharedLimits);
 impl Attempts {
     /// Creates the limits; with `enabled` unset, all attempts are allowed.
     pub fn new(db: Db, clock: Clock, key: &hmac::Key, enabled: bool) -> Self {
-        Attempts(if enabled { SharedLimits::new(db, clock, key.clone()) } else { SharedLimits::off() })
+        Attempts(if enabled {
+            SharedLimits::new(db, clock, key.clone(), &NAMES)
+        } else {
+            SharedLimits::off()
+        })
     }
 
     /// Returns the delay of attempts on the password of an account. An e-mail address without an account has the same one.
     pub fn delay(&self, email: &str, device: Option<&str>) -> SharedLimit {
         match device {
-            Some(device) => self.0.limit(DEVICE, device),
-            None => self.0.limit(ACCOUNT, email),
+            Some(device) => self.0.limit(Rule::Delay(DEVICE), device),
+            None => self.0.limit(Rule::Delay(ACCOUNT), email),
         }
     }
 
     /// Returns the delay of attempts on the current password, of callers that have a session.
     pub fn current_password_delay(&self, account: Uuid) -> SharedLimit {
-        self.0.limit(CURRENT_PASSWORD, &account.to_string())
+        self.0.limit(Rule::Delay(CURRENT_PASSWORD), &account.to_string())
     }
 
     /// Returns the limits of a sign-in: those of the client, and the delay.

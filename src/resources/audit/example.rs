@@ -3,7 +3,7 @@ use poem_openapi::types::Example;
 
 use super::types::{ActorKind, AuditActor, AuditChange, AuditEntry, AuditQuery};
 use crate::{
-    domain::{id::Id, timestamp::Timestamp},
+    domain::{event::EventType, id::Id, timestamp::Timestamp},
     http::pagination::PageParams,
     resources::accounts::users::User,
 };
@@ -51,7 +51,7 @@ impl Example for AuditQuery {
         AuditQuery {
             paging: PageParams::example(),
             account: Some(account()),
-            action: Some("user.updated".into()),
+            action: Some(EventType::UserUpdated.into()),
             resource_id: Some("0199c0de-2222-7c3d-8e1f-2a3b4c5d6e7f".into()),
             from: Some(Timestamp(1_763_634_600_000)),
             before: Some(Timestamp(1_763_721_000_001)),

@@ -1,12 +1,17 @@
 //! Wire types of the audit log. The lines of `audit_output` have the same type.
+use std::{fmt, str::FromStr};
+
 pub use entity::audit_entry::ActorKind;
-use poem_openapi::Object;
+use poem_openapi::{Object, registry::MetaSchema};
 use serde::{Deserialize, Serialize};
 
 use crate::{
     domain::{
+        audit::AuditAction,
+        event::EventType,
         id::Id,
         pattern,
+        scalar::string_scalar,
         text::{DottedName, Text, text_type},
         timestamp::Timestamp,
     },
@@ -22,6 +27,46 @@ text_type! {
         example: "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
     }
 }
+
+/// An action of the audit log: an event type, or an [`AuditAction`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AuditedAction(&'static str);
+
+impl AuditedAction {
+    pub fn as_str(self) -> &'static str {
+        self.0
+    }
+
+    fn all() -> impl Iterator<Item = &'static str> {
+        let events = EventType::ALL.iter().map(|kind| kind.as_str());
+        events.chain(AuditAction::ALL.iter().map(|action| action.as_str()))
+    }
+}
+
+impl From<EventType> for AuditedAction {
+    fn from(kind: EventType) -> Self {
+        AuditedAction(kind.as_str())
+    }
+}
+
+impl FromStr for AuditedAction {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Self, String> {
+        let known = AuditedAction::all().find(|action| *action == text);
+        known.map(AuditedAction).ok_or_else(|| format!("must be an action of the audit log, got {text}"))
+    }
+}
+
+impl fmt::Display for AuditedAction {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0)
+    }
+}
+
+string_scalar!([] AuditedAction, "audited-action", MetaSchema {
+    enum_items: AuditedAction::all().map(Into::into).collect(),
+    ..MetaSchema::new("string")
+});
 
 /// An entry of the audit log.
 #[derive(Debug, Clone, Object, Serialize)]
@@ -130,7 +175,7 @@ pub struct AuditQuery {
     /// Only entries whose actor is this account.
     pub account: Option<Id<User>>,
     /// Only entries with this action.
-    pub action: Option<DottedName>,
+    pub action: Option<AuditedAction>,
     /// Only entries about the resource with this id.
     pub resource_id: Option<Text<200>>,
     /// Only entries at or after this time.

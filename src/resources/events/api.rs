@@ -2,6 +2,7 @@
 use macros::operations;
 
 use super::{
+    frame,
     service::Events,
     types::{Event, EventQuery},
 };
@@ -26,9 +27,10 @@ impl EventsApi {
     /// event `reset`, at the start or later: its `data` is `{"after": …}`, the position after which the
     /// stream continues, and the client must reload all resources that it displays.
     ///
-    /// A heartbeat (an `id` without `data`) is sent on connect and every 15 seconds. It keeps the connection
-    /// open and moves the resume position. A client that reads too slowly is disconnected and can resume.
-    /// Each caller can have ten streams at a time.
+    /// An event `heartbeat` is sent on connect and every 15 seconds. It keeps the connection open and moves the
+    /// resume position; its `data` is that of `reset`. A client that reads too slowly is disconnected and can
+    /// resume. Each caller can have ten streams at a time: a further one ends at once and has a `retry` of one
+    /// minute. A `Last-Event-ID` that is not a position of this log starts with `reset`.
     #[oai(path = "/", method = "get", operation_id = "eventsStream")]
     async fn stream(
         &self,
@@ -37,8 +39,12 @@ impl EventsApi {
         query: Query<EventQuery>,
         last: LastEventId,
     ) -> Result<event_stream::EventStream<Event>, ApiError<()>> {
-        let subscription = self.0.subscribe(viewer.0, &client.address, &query, last.0).await?;
-        let connection = subscription.live.connection.clone();
-        Ok(event_stream::EventStream::new(subscription.stream(), connection))
+        Ok(match self.0.subscribe(viewer.0, &client.address, &query, last.0).await? {
+            Some(subscription) => {
+                let connection = subscription.live.connection.clone();
+                event_stream::EventStream::new(subscription.stream(), connection)
+            }
+            None => event_stream::EventStream::single(frame::too_many()),
+        })
     }
 }

@@ -1,5 +1,5 @@
 //! Frames of the event stream, serialized once for all clients.
-use std::time::Duration;
+use std::{fmt, time::Duration};
 
 use bytes::Bytes;
 use entity::event;
@@ -43,10 +43,19 @@ impl Frame {
     }
 }
 
+/// Delay before a client with too many streams reconnects, in milliseconds.
+const RETRY_TOO_MANY: u32 = 60_000;
+
 /// Returns the first frame of a stream that continues after `position`. A client that disconnects before the
 /// first event resumes there.
 pub fn start(position: i64) -> Bytes {
-    format!("retry: {RETRY}\nid: {position}\n\n").into()
+    format!("retry: {RETRY}\n{}", Heartbeat(position)).into()
+}
+
+/// Returns the only frame of a stream for a client that has too many others. An `EventSource` never reconnects after another
+/// status than 200 (HTML, section 9.2.3).
+pub fn too_many() -> Bytes {
+    format!("retry: {RETRY_TOO_MANY}\n\n").into()
 }
 
 /// Returns the frame after which a client must reload its resources, because events are no longer stored. The
@@ -65,5 +74,15 @@ pub fn stop() -> Bytes {
 /// Returns a heartbeat with the current log position: a client without events for a day can still resume
 /// (HTML, section 9.2.6).
 pub fn heartbeat(position: i64) -> Bytes {
-    format!(":\nid: {position}\n\n").into()
+    Heartbeat(position).to_string().into()
+}
+
+/// A heartbeat has data, because some clients ignore the `id` of an event without data. They can ignore it by its name.
+struct Heartbeat(i64);
+
+impl fmt::Display for Heartbeat {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Heartbeat(position) = self;
+        write!(f, "event: heartbeat\nid: {position}\ndata: {{\"after\":{position}}}\n\n")
+    }
 }

@@ -23,6 +23,10 @@ use crate::{
 /// Maximum number of queued events. The stream of a slower client ends, and the client resumes from the log.
 const MAX_LAG: usize = 1024;
 
+/// Time without a write after which the connection of a stream that ends is reset. Its client reads nothing, so the end
+/// would not be sent until the stall timeout of the connection.
+const RESET_AFTER: Duration = Duration::from_secs(10);
+
 /// Maximum number of events that one write combines.
 const MAX_COMBINED: usize = 16;
 
@@ -122,11 +126,15 @@ impl Live {
         if let Some(last) = rest.last() {
             state.position = last.position;
         }
+        let is_stalled = state.is_lagging && now.duration_since(state.sent_at) >= RESET_AFTER;
         let is_queued = !state.queue.is_empty() || state.is_lagging;
         let waker = is_queued.then(|| state.waker.take()).flatten();
         drop(state);
         if let Some(waker) = waker {
             waker.wake();
+        }
+        if let Some(connection) = self.connection.get().filter(|_| is_stalled) {
+            connection.reset();
         }
     }
 

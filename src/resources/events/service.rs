@@ -9,7 +9,7 @@ use super::{
     frame::{self, Frame},
     live::{Listener, Live},
     relay::Relay,
-    stream_limits::StreamLimits,
+    stream_limits::{LimitReached, StreamLimits},
     subscription::{Subscription, heartbeats},
     types::EventQuery,
 };
@@ -17,6 +17,7 @@ use crate::{
     config::EventsConfig,
     http::{
         auth::Principal,
+        event_stream::LastEvent,
         problem::{Error, Result},
     },
     infra::{clock::Clock, db::Db},
@@ -70,21 +71,25 @@ impl Events {
         Frame::from_rows(self.db.read(), rows).await
     }
 
-    /// Opens a stream that continues after the client's last event.
+    /// Opens a stream that continues after the client's last event. Returns `None` if the caller has too many streams.
     ///
     /// # Errors
     ///
-    /// `Unavailable` if a stream limit is reached or the server is stopping.
+    /// `Unavailable` if the limit of all streams is reached or the server is stopping.
     pub async fn subscribe(
         &self,
         viewer: Option<Principal>,
         address: &str,
         query: &EventQuery,
-        last: Option<i64>,
-    ) -> Result<Subscription> {
+        last: Option<LastEvent>,
+    ) -> Result<Option<Subscription>> {
         let caller = viewer.as_ref().map_or_else(|| address.to_owned(), |viewer| viewer.user.to_string());
         let too_many = "too many event streams are open: close one, or retry later";
-        let permit = self.stream_limits.acquire(caller).ok_or(Error::Unavailable(too_many))?;
+        let permit = match self.stream_limits.acquire(caller) {
+            Ok(permit) => permit,
+            Err(LimitReached::Caller) => return Ok(None),
+            Err(LimitReached::Server) => return Err(Error::Unavailable(too_many)),
+        };
         if *self.stopping.borrow() {
             return Err(Error::Unavailable("the server is stopping: reconnect in a moment"));
         }
@@ -93,13 +98,16 @@ impl Events {
         let registration = self.relay.subscribe(live.clone(), self.db.newest_event_position().await?);
         let newest = self.db.newest_event_position().await?;
         live.skip_to(newest);
-        let last_event = last.or(query.after);
+        let last_event = last.or(query.after.map(LastEvent::Position));
         let (first, seen) = match last_event {
-            Some(after) if self.db.has_all_events_after(after).await? => (frame::start(after), after),
+            Some(LastEvent::Position(after)) if self.db.has_all_events_after(after).await? => {
+                (frame::start(after), after)
+            }
+            // Also for an id of another database or of another service.
             Some(_) => (frame::reset(newest), newest),
             None => (frame::start(newest), newest),
         };
-        Ok(Subscription {
+        Ok(Some(Subscription {
             events: self.clone(),
             live,
             registration,
@@ -110,6 +118,6 @@ impl Events {
             stopping: self.stopping.subscribe(),
             heartbeats: heartbeats(),
             permit,
-        })
+        }))
     }
 }

@@ -23,6 +23,15 @@ pub struct StreamPermit {
     caller: String,
 }
 
+/// The limit that a further stream would exceed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LimitReached {
+    /// The streams of one caller.
+    Caller,
+    /// All streams.
+    Server,
+}
+
 impl StreamLimits {
     pub fn new(limits: EventsConfig) -> Self {
         StreamLimits { limits, open: Arc::default() }
@@ -37,18 +46,20 @@ impl StreamLimits {
         self.open().all
     }
 
-    pub fn acquire(&self, caller: String) -> Option<StreamPermit> {
+    /// Returns a permit for a stream of the caller.
+    pub fn acquire(&self, caller: String) -> Result<StreamPermit, LimitReached> {
         let mut open = self.open();
         let count = open.callers.get(&caller).copied().unwrap_or_default();
-        if open.all >= self.limits.events_max_connections.0
-            || count >= self.limits.events_max_connections_per_caller.0
-        {
-            return None;
+        if count >= self.limits.events_max_connections_per_caller.0 {
+            return Err(LimitReached::Caller);
+        }
+        if open.all >= self.limits.events_max_connections.0 {
+            return Err(LimitReached::Server);
         }
         open.all += 1;
         open.callers.insert(caller.clone(), count + 1);
         drop(open);
-        Some(StreamPermit { limits: self.clone(), caller })
+        Ok(StreamPermit { limits: self.clone(), caller })
     }
 }
 
@@ -79,11 +90,13 @@ mod tests {
         });
         let acquire = |caller: &str| limits.acquire(caller.to_owned());
         let (first, second) = (acquire("a"), acquire("a"));
-        assert!(first.is_some() && second.is_some() && acquire("a").is_none());
+        assert!(first.is_ok() && second.is_ok());
+        assert_eq!(acquire("a").err(), Some(LimitReached::Caller));
         let third = acquire("b");
-        assert!(third.is_some() && acquire("c").is_none());
+        assert!(third.is_ok());
+        assert_eq!(acquire("c").err(), Some(LimitReached::Server));
         drop((first, second));
-        assert!(acquire("a").is_some() && acquire("c").is_some());
+        assert!(acquire("a").is_ok() && acquire("c").is_ok());
         assert_eq!(limits.open().callers.len(), 1);
     }
 }

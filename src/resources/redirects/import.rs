@@ -23,7 +23,7 @@ use crate::{
         result_ext::ResultExt,
     },
     http::{
-        idempotency::{IdempotentRequest, Outcome, run_once},
+        idempotency::{IdempotentRequest, Outcome, run_once_with_body},
         problem::{Error, Result},
     },
     infra::db::Tx,
@@ -43,7 +43,7 @@ impl Redirects {
         let entries = entries.map_err(invalid)?;
         let redirects = self.clone();
         let work = async move |tx: Tx| redirects.import(&tx, entries).await;
-        let done = run_once(&self.db, attempt, work).await?;
+        let done = run_once_with_body(&self.db, attempt, work).await?;
         self.refresh().await.ok_or_log("loading imported redirects");
         Ok(done)
     }

@@ -161,7 +161,12 @@ impl Redirects {
         attempt: Option<IdempotentRequest>,
     ) -> Result<Outcome<Redirect>> {
         let (cache, now) = (self.cache.clone(), self.clock.now());
-        let created = run_once(&self.db, attempt, async move |tx| {
+        let key = RuleKey::Path(new.source.to_string());
+        let reload = |_: String| async move {
+            let row = find_row(self.db.read(), &key).await?;
+            row.map(Redirect::from).ok_or(Error::NotFound("redirect"))
+        };
+        let work = async move |tx: Tx| {
             let RedirectInput { source, destination, permanent, starts_at, ends_at } = new;
             let to = RedirectReplacement { destination, permanent, starts_at, ends_at };
             let invalid = |message: &str| Error::invalid_field("#/source", ErrorCode::Invalid, message);
@@ -178,8 +183,8 @@ impl Redirects {
             let redirect = Redirect::from(row);
             emit(&tx, EventType::RedirectCreated, &redirect, now);
             Ok(redirect)
-        });
-        let created = created.await?;
+        };
+        let created = run_once(&self.db, attempt, work, reload).await?;
         self.refresh().await.ok_or_log("loading a new redirect");
         Ok(created)
     }

@@ -104,6 +104,10 @@ fn fields(
     line: &Line<'_>,
 ) -> fmt::Result {
     out.text("id", request.id.as_str())?;
+    if let Some(trace) = request.trace_id {
+        out.name("trace_id")?;
+        write!(out.text, "\"{trace:032x}\"")?;
+    }
     out.text("method", request.method.map_or("-", Method::as_str))?;
     out.text("path", request.path)?;
     if let Some(operation) = line.operation {

@@ -6,7 +6,7 @@ use std::{
     io::{self, IoSlice},
     pin::Pin,
     sync::Arc,
-    task::{Context, Poll, ready},
+    task::{Context, Poll, Waker, ready},
 };
 
 use parking_lot::Mutex;
@@ -23,11 +23,23 @@ struct State {
     is_flushed: bool,
     /// The rest of a direct write, which precedes all later bytes.
     rest: Vec<u8>,
+    /// The task of the connection, if it waits until bytes can be written.
+    waker: Option<Waker>,
 }
 
 impl State {
     /// Writes the rest of a direct write, then calls `write`.
     fn poll<T>(
+        &mut self,
+        cx: &mut Context<'_>,
+        write: impl FnOnce(Pin<&mut OwnedWriteHalf>, &mut Context<'_>) -> Poll<io::Result<T>>,
+    ) -> Poll<io::Result<T>> {
+        let written = self.poll_half(cx, write);
+        self.waker = written.is_pending().then(|| cx.waker().clone());
+        written
+    }
+
+    fn poll_half<T>(
         &mut self,
         cx: &mut Context<'_>,
         write: impl FnOnce(Pin<&mut OwnedWriteHalf>, &mut Context<'_>) -> Poll<io::Result<T>>,
@@ -46,7 +58,12 @@ impl State {
 
 impl SocketWriter {
     pub fn new(half: OwnedWriteHalf) -> Arc<Self> {
-        Arc::new(SocketWriter(Mutex::new(State { half: Some(half), is_flushed: false, rest: Vec::new() })))
+        Arc::new(SocketWriter(Mutex::new(State {
+            half: Some(half),
+            is_flushed: false,
+            rest: Vec::new(),
+            waker: None,
+        })))
     }
 
     /// Rejects direct writes until hyper has flushed the frame that the body returns.
@@ -93,7 +110,7 @@ impl SocketWriter {
 impl DirectWriter for SocketWriter {
     fn try_write(&self, chunks: &[IoSlice<'_>]) -> DirectWrite {
         let mut state = self.0.lock();
-        let State { half: Some(half), is_flushed: true, rest } = &mut *state else {
+        let State { half: Some(half), is_flushed: true, rest, .. } = &mut *state else {
             return DirectWrite::Rejected;
         };
         let written = match chunks {
@@ -112,6 +129,15 @@ impl DirectWriter for SocketWriter {
         }
         state.is_flushed = state.rest.is_empty();
         if state.is_flushed { DirectWrite::Done } else { DirectWrite::Partial }
+    }
+
+    fn reset(&self) {
+        self.close(true);
+        // The write of the task now returns an error, and the connection ends.
+        let waker = self.0.lock().waker.take();
+        if let Some(waker) = waker {
+            waker.wake();
+        }
     }
 }
 

@@ -44,7 +44,7 @@ impl ApiKeysApi {
         &self,
         caller: Caller<SessionOnly>,
         new: JsonBody<ApiKeyInput>,
-    ) -> Result<CreateResponse<IssuedApiKey>, ApiError<(Unauthorized, Forbidden, Conflict)>> {
+    ) -> Result<CreateResponse<IssuedApiKey>, ApiError<(BadRequest, Unauthorized, Forbidden, Conflict)>> {
         Ok(CreateResponse::new(Outcome::New(self.0.create(&caller, new.0).await?)))
     }
 

@@ -8,6 +8,7 @@ use sea_orm::{
     QuerySelect, RelationTrait, Set,
     sea_query::{Condition, Expr},
 };
+use serde_json::json;
 use uuid::Uuid;
 
 use super::{
@@ -38,6 +39,7 @@ use crate::{
         active::{LAST_USED_INTERVAL, lock_active},
         verified::{CREDENTIALS, Verified},
     },
+    schema::ErrorCode,
 };
 
 /// How long the previous secret stays valid after a rotation, in milliseconds.
@@ -162,6 +164,7 @@ impl ApiKeys {
         scopes.sort();
         scopes.dedup();
         let scopes: Vec<&str> = scopes.iter().map(|scope| scope.0.as_str()).collect();
+        let recorded_scopes = json!(scopes).to_string();
         let row = api_key::ActiveModel {
             id: Set(token.id),
             user_id: Set(caller.user),
@@ -191,7 +194,7 @@ impl ApiKeys {
             }
             let row = row.insert(&*tx).await?;
             let expires_at = row.expires_at.map(|end| Timestamp(end).to_string());
-            let fields = [("scopes", Some(row.scopes.clone())), ("expiresAt", expires_at)];
+            let fields = [("scopes", Some(recorded_scopes)), ("expiresAt", expires_at)];
             let entry = NewEntry::new(AuditAction::KeyCreated, row.id, now);
             tx.record(entry.with_changes(Changes::created(fields)));
             Ok::<_, Error>(row)
@@ -256,14 +259,15 @@ fn expiry(
     now: i64,
 ) -> Result<Option<i64>> {
     let is_admin = caller.role == Role::Admin || caller.via == Via::Cli;
+    let invalid = |pointer, message| Error::invalid_field(pointer, ErrorCode::Invalid, message);
     match (at, expires) {
-        (Some(_), Some(_)) => Err(Error::InvalidState("expires", "must not be sent together with expiresAt")),
+        (Some(_), Some(_)) => Err(invalid("#/expires", "must not be sent together with expiresAt")),
         (None, Some(Expiry::Never)) if is_admin => Ok(None),
         (None, Some(Expiry::Never)) => Err(Error::Forbidden("expires: only admins may set it to never")),
         (None, None) => Ok(Some(now + LIFETIME)),
-        (Some(at), None) if at.0 <= now => Err(Error::InvalidState("expiresAt", "must be in the future")),
+        (Some(at), None) if at.0 <= now => Err(invalid("#/expiresAt", "must be in the future")),
         (Some(at), None) if at.0 > now + LIFETIME && !is_admin => {
-            Err(Error::InvalidState("expiresAt", "must be within one year: only admins may set a later time"))
+            Err(Error::Forbidden("expiresAt: only admins may set a time later than in one year"))
         }
         (Some(at), None) => Ok(Some(at.0)),
     }

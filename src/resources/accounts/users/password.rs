@@ -2,12 +2,16 @@
 use std::{num::NonZero, sync::Arc, thread};
 
 use argon2::{Algorithm, Argon2, Params, PasswordHash, PasswordHasher, PasswordVerifier, Version};
-use tokio::{
-    sync::{OwnedSemaphorePermit, Semaphore},
-    task,
-};
+use tokio::task;
 
-use crate::domain::secret::Secret;
+use crate::{
+    domain::secret::Secret,
+    infra::{
+        audit_log::Origin,
+        client_permits::{AcceptedWork, ClientPermits, PermitLimits},
+        traces::{SpanKind, in_span},
+    },
+};
 
 const MEMORY_KIB: u32 = 19_456;
 const ITERATIONS: u32 = 2;
@@ -27,7 +31,7 @@ const WAITING_PER_CORE: usize = 2;
 #[error("the password could not be hashed")]
 pub struct HashingFailed;
 
-/// Too many other passwords wait to be hashed.
+/// Too many other passwords wait to be hashed, of this client or of all.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("too many passwords are being hashed")]
 pub struct QueueFull;
@@ -35,50 +39,50 @@ pub struct QueueFull;
 /// Hashes and verifies passwords, with at most one concurrent operation per core and a short queue. Each operation takes 19
 /// MiB of memory and about 20 ms of CPU time.
 #[derive(Clone)]
-pub struct Passwords {
-    core_count: usize,
-    cores: Arc<Semaphore>,
-    slots: Arc<Semaphore>,
-}
+pub struct Passwords(ClientPermits);
 
 /// A slot of the queue. It is occupied until it is dropped and its operation has ended.
 #[derive(Clone)]
-pub struct HashSlot(#[expect(dead_code, reason = "holds the slot")] Arc<OwnedSemaphorePermit>);
+pub struct HashSlot(Arc<AcceptedWork>);
 
-/// Returns the length of the queue, with the operations that run.
-fn slot_count(cores: usize) -> usize {
-    cores * (1 + WAITING_PER_CORE)
+/// Returns the numbers of operations that run, and of those that run or wait. A client has at most half of both, so that
+/// it cannot keep others from signing in.
+fn limits(cores: usize) -> PermitLimits {
+    let accepted = cores * (1 + WAITING_PER_CORE);
+    PermitLimits {
+        running: cores,
+        running_per_client: cores.div_ceil(2),
+        accepted,
+        accepted_per_client: accepted.div_ceil(2),
+    }
 }
 
 impl Default for Passwords {
     fn default() -> Self {
-        let core_count = thread::available_parallelism().map_or(1, NonZero::get);
-        let permits = |count| Arc::new(Semaphore::new(count));
-        Self { core_count, cores: permits(core_count), slots: permits(slot_count(core_count)) }
+        let cores = thread::available_parallelism().map_or(1, NonZero::get);
+        Passwords(ClientPermits::new(limits(cores)))
     }
 }
 
 impl Passwords {
     /// Returns the number of operations that run, and of those that wait.
     pub fn load(&self) -> (usize, usize) {
-        let running = self.core_count - self.cores.available_permits();
-        let reserved = slot_count(self.core_count) - self.slots.available_permits();
-        (running, reserved.saturating_sub(running))
+        self.0.load()
     }
 
-    /// Reserves a slot of the queue.
+    /// Reserves a slot of the queue for the client of the current request.
     ///
     /// # Errors
     ///
-    /// [`QueueFull`] if all of them are occupied.
+    /// [`QueueFull`] if all of them are occupied, or all of the client.
     pub fn reserve(&self) -> Result<HashSlot, QueueFull> {
-        let slot = self.slots.clone().try_acquire_owned().map_err(|_| QueueFull)?;
-        Ok(HashSlot(Arc::new(slot)))
+        let work = self.0.accept(Origin::current().client()).map_err(|_| QueueFull)?;
+        Ok(HashSlot(Arc::new(work)))
     }
 
     /// Returns the hash as a PHC string.
     pub async fn hash(&self, slot: &HashSlot, password: Secret<String>) -> Result<String, HashingFailed> {
-        self.run(slot, move || {
+        self.run("passwords.hash", slot, move || {
             let hash = argon2()?.hash_password(password.expose().as_bytes());
             hash.map(|hash| hash.to_string()).map_err(|_| HashingFailed)
         })
@@ -93,7 +97,7 @@ impl Passwords {
         password: Secret<String>,
         stored: Option<String>,
     ) -> Result<bool, HashingFailed> {
-        self.run(slot, move || {
+        self.run("passwords.verify", slot, move || {
             let stored = stored.as_deref().and_then(|stored| PasswordHash::new(stored).ok());
             let exists = stored.is_some();
             let hash = match stored {
@@ -107,10 +111,11 @@ impl Passwords {
 
     async fn run<T: Send + 'static>(
         &self,
+        span: &'static str,
         slot: &HashSlot,
         work: impl FnOnce() -> Result<T, HashingFailed> + Send + 'static,
     ) -> Result<T, HashingFailed> {
-        let permit = self.cores.clone().acquire_owned().await.map_err(|_| HashingFailed)?;
+        let permit = slot.0.step().await.ok_or(HashingFailed)?;
         // The blocking task owns the permits: if the request is cancelled, the core is busy until the hash is
         // done.
         let slot = slot.clone();
@@ -119,7 +124,7 @@ impl Passwords {
             drop((permit, slot));
             result
         });
-        worker.await.map_err(|_| HashingFailed)?
+        in_span(span, SpanKind::Internal, worker).await.map_err(|_| HashingFailed)?
     }
 }
 
@@ -130,7 +135,11 @@ fn argon2() -> Result<Argon2<'static>, HashingFailed> {
 
 #[cfg(test)]
 mod tests {
+    use futures_util::FutureExt;
+    use uuid::Uuid;
+
     use super::*;
+    use crate::domain::client_key::ClientKey;
 
     fn secret(text: impl Into<String>) -> Secret<String> {
         Secret::new(text.into())
@@ -148,14 +157,34 @@ mod tests {
 
     #[tokio::test]
     async fn rejects_more_passwords_than_two_per_core_that_wait() {
-        let passwords = Passwords::default();
-        let cores = passwords.cores.available_permits();
+        let passwords = Passwords(ClientPermits::new(limits(2)));
         let held: Vec<_> = std::iter::from_fn(|| passwords.reserve().ok()).take(1000).collect();
-        assert_eq!(held.len(), cores * 3, "one per core is being hashed");
+        assert_eq!(held.len(), 6, "one per core is being hashed");
         assert_eq!(passwords.reserve().err(), Some(QueueFull));
+        assert_eq!(passwords.load(), (0, 6));
+        let core = held[0].0.step().now_or_never().flatten().expect("no password is being hashed");
+        assert_eq!(passwords.load(), (1, 5));
+        drop(core);
         drop(held);
+        assert_eq!(passwords.load(), (0, 0));
         hash(&passwords, "correct horse").await;
-        assert_eq!(passwords.slots.available_permits(), cores * 3);
+        assert_eq!(passwords.load(), (0, 0));
+    }
+
+    #[tokio::test]
+    async fn a_client_occupies_at_most_half_of_the_queue() {
+        let passwords = Passwords(ClientPermits::new(limits(2)));
+        let of = |number: u128| {
+            let client = ClientKey::Account(Uuid::from_u128(number));
+            Origin::request(None, client, "a").run(|| passwords.reserve())
+        };
+        let held: Vec<_> = std::iter::from_fn(|| of(1).ok()).take(1000).collect();
+        assert_eq!((held.len(), of(1).err()), (3, Some(QueueFull)));
+        let other = of(2).expect("a slot for another client");
+        // The other client does not wait for the passwords of the first one.
+        let first = held[0].0.step().now_or_never().flatten();
+        assert!(first.is_some() && held[1].0.step().now_or_never().is_none());
+        assert!(other.0.step().now_or_never().flatten().is_some());
     }
 
     #[tokio::test]

@@ -1,4 +1,4 @@
-//! The rules of new passwords: length, common passwords, and words of the account.
+//! The rules of new passwords: length, common passwords, repetitions, and words of the account.
 use std::io::{BufRead, BufReader};
 
 use flate2::read::GzDecoder;
@@ -15,6 +15,15 @@ const COMMON: &[u8] = include_bytes!("../../../../assets/passwords/common.txt.gz
 
 const PRODUCT: &str = "tenon";
 
+/// The shortest word of a common password that other digits and punctuation may follow.
+const MIN_STEM: usize = 4;
+
+/// The characters that may follow the word of a common password.
+const MAX_SUFFIX: usize = 8;
+
+/// The shortest run of a sequence, such as `abc`.
+const MIN_RUN: usize = 3;
+
 /// The shortest word that makes a password similar to it.
 const MIN_WORD: usize = 3;
 
@@ -25,8 +34,16 @@ pub enum PasswordError {
     TooShort,
     #[error("must be at most 128 characters long")]
     TooLong,
-    #[error("must not be a commonly used password: choose another one, such as four unrelated words")]
+    #[error(
+        "must not be a commonly used password, with any digits and punctuation at its end: choose another one, such as \
+         four unrelated words"
+    )]
     Common,
+    #[error(
+        "must not repeat fewer than 8 characters, or consist of sequences such as abc or 321: choose another one, such as \
+         four unrelated words"
+    )]
+    Repetitive,
     #[error("must not consist mostly of {0}: choose another one, such as four unrelated words")]
     Similar(MatchedText),
 }
@@ -55,15 +72,16 @@ impl PasswordError {
         match self {
             PasswordError::TooShort => ErrorCode::TooShort,
             PasswordError::TooLong => ErrorCode::TooLong,
-            PasswordError::Common => ErrorCode::TooCommon,
+            PasswordError::Common | PasswordError::Repetitive => ErrorCode::TooCommon,
             PasswordError::Similar(_) => ErrorCode::TooSimilar,
         }
     }
 }
 
-/// Validates a new password of an account with these names and e-mail addresses: 8 to 128 characters, not a common password, and
-/// not mostly one word of the account. Length is counted in characters, not bytes. No character classes are required (NIST SP
-/// 800-63B). Letters are compared in lower case.
+/// Validates a new password of an account with these names and e-mail addresses. It has 8 to 128 characters, counted as
+/// characters and not as bytes. It is not a common password, also not with other digits and punctuation at its end, no
+/// repetition or sequence, and not mostly one word of the account. Letters are compared in lower case. No character classes
+/// are required (NIST SP 800-63B).
 pub fn validate(password: &Secret<String>, names: &[&str], emails: &[&str]) -> Result<(), PasswordError> {
     let length = password.expose().chars().count();
     if length < MIN_CHARACTERS {
@@ -73,21 +91,55 @@ pub fn validate(password: &Secret<String>, names: &[&str], emails: &[&str]) -> R
         return Err(PasswordError::TooLong);
     }
     let password = password.expose().to_lowercase();
-    if is_common(&password) {
-        return Err(PasswordError::Common);
-    }
     let names = names.iter().map(|name| (MatchedText::Name, *name));
     let emails = emails.iter().map(|email| (MatchedText::Email, *email));
     let similar = names
         .chain(emails)
         .chain([(MatchedText::Product, PRODUCT)])
         .find(|(_, text)| words(text).any(|word| is_mostly(&password, &word)));
-    similar.map_or(Ok(()), |(origin, _)| Err(PasswordError::Similar(origin)))
+    match similar {
+        Some((origin, _)) => Err(PasswordError::Similar(origin)),
+        None if is_common(&password) => Err(PasswordError::Common),
+        None if is_repetitive(&password) => Err(PasswordError::Repetitive),
+        None => Ok(()),
+    }
 }
 
+/// Returns whether the password is on the list, or differs from an entry only in the digits and punctuation at its end:
+/// `summer2026!` is `summer12`.
 fn is_common(password: &str) -> bool {
+    let stem = stem(password);
+    let suffix = password.chars().count() - stem.chars().count();
+    let stem = (stem.chars().count() >= MIN_STEM && suffix <= MAX_SUFFIX).then_some(stem);
     let mut lines = BufReader::new(GzDecoder::new(COMMON)).lines().map_while(Result::ok);
-    lines.find(|line| line.as_str() >= password).is_some_and(|line| line == password)
+    lines.any(|line| line == password || stem.is_some_and(|stem| self::stem(&line) == stem))
+}
+
+/// Returns the text without the digits and the punctuation at its end.
+fn stem(text: &str) -> &str {
+    text.trim_end_matches(|c: char| !c.is_alphabetic())
+}
+
+/// Returns whether the password repeats a part of fewer than [`MIN_CHARACTERS`] characters, or consists of runs of
+/// ascending, descending or equal characters.
+fn is_repetitive(password: &str) -> bool {
+    let chars: Vec<u32> = password.chars().map(u32::from).collect();
+    let repeats = |period: usize| chars.iter().zip(&chars[period..]).all(|(one, other)| one == other);
+    (1..MIN_CHARACTERS).any(|period| 2 * period <= chars.len() && repeats(period)) || consists_of_runs(&chars)
+}
+
+fn consists_of_runs(chars: &[u32]) -> bool {
+    let mut rest = chars;
+    while let [first, second, ..] = rest {
+        let step = i64::from(*second) - i64::from(*first);
+        let continues = |pair: &[u32]| i64::from(pair[1]) - i64::from(pair[0]) == step;
+        let length = 1 + rest.windows(2).take_while(|pair| continues(pair)).count();
+        if step.abs() > 1 || length < MIN_RUN {
+            return false;
+        }
+        rest = &rest[length..];
+    }
+    rest.is_empty()
 }
 
 /// Returns the words of a text: the text with and without its separators, both sides of an `@`, and all parts between
@@ -134,6 +186,18 @@ mod tests {
             // Not among the first ten thousand, with the letters of the first and last lines.
             ("!QAZ2WSX".into(), PasswordError::Common),
             ("zzzzzzz1".into(), PasswordError::Common),
+            // The word of a common password, with another end.
+            ("Summer2026!".into(), PasswordError::Common),
+            ("PASSWORD#2031!".into(), PasswordError::Common),
+            ("dragon!!!9".into(), PasswordError::Common),
+            ("aaaaaaaaaaaa".into(), PasswordError::Repetitive),
+            ("abcabcabcabc".into(), PasswordError::Repetitive),
+            ("kx7kx7kx7k".into(), PasswordError::Repetitive),
+            ("        ".into(), PasswordError::Repetitive),
+            ("🔒".repeat(128), PasswordError::Repetitive),
+            ("abcdefghijklm".into(), PasswordError::Repetitive),
+            ("lmnop98765".into(), PasswordError::Repetitive),
+            ("444777111888555".into(), PasswordError::Repetitive),
         ] {
             assert_eq!(check(&password), Err(error), "{password:?}");
         }
@@ -162,10 +226,13 @@ mod tests {
     fn accepts_any_other_composition() {
         for password in [
             "tulip-73".to_owned(),
-            "        ".into(),
-            "éééééééé".into(),
-            "x".repeat(128),
-            "🔒".repeat(128),
+            // A repetition of enough characters, and a sequence with other characters.
+            "wkzqpxrmwkzqpxrm".into(),
+            "lmnop98765zz".into(),
+            // A short word of the list with many digits.
+            "love728391046".into(),
+            "éèêëēėęě".into(),
+            "🔒🔓🔑🗝🚪🪟🧱🪵".repeat(16),
             // Half of the password, and three words that together are more.
             "turnerXYZ-12".into(),
             "mortise and tenon".into(),

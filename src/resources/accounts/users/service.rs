@@ -25,7 +25,7 @@ use crate::{
         cursor::CursorKey,
         etag::{ETag, Precondition},
         extract::Client,
-        idempotency::{IdempotentRequest, Outcome, run_once},
+        idempotency::{IdempotentRequest, Outcome, id_of_location, run_once},
         pagination::Page,
         problem::{Error, Result},
         response::Resource,
@@ -103,15 +103,23 @@ impl Users {
         let slot = self.attempts.begin(limits, &self.passwords).await?;
         let hash = self.passwords.hash(&slot, password).await.map_err(hashing_error)?;
         let row = new_row(email, name, role, Some(hash), self.clock.now());
-        run_once(&self.db, attempt, async move |tx| {
+        let registers = caller.is_none();
+        let reload = |location: String| async move {
+            let id: Id<User> = id_of_location(&location)?;
+            let row = user::Entity::find_by_id(id.0).one(self.db.read()).await?;
+            // An anonymous caller may read what they sent, but not what has changed since.
+            let row = row.filter(|row| !registers || row.version == 1);
+            row.map(to_user).ok_or(Error::NotFound("user"))
+        };
+        let work = async move |tx: Tx| {
             let row = row.insert(&*tx).await.map_err(Error::on_unique_violation("email"))?;
             tx.touch("users").await?;
             let fields = [("role", Some(row.role.to_string())), ("email", row.email.clone())];
             tx.record_changes(row.id, Changes::created(fields));
             emit_event(&tx, EventType::UserCreated, row.id, 1, row.created_at);
             Ok(to_user(row))
-        })
-        .await
+        };
+        run_once(&self.db, attempt, work, reload).await
     }
 
     /// Checks whether the caller may create an account with this role.

@@ -18,7 +18,7 @@ use crate::{
     http::{
         cursor::{CursorKey, PageQuery, SortKey, SortValue},
         etag::{ETag, Precondition},
-        idempotency::{IdempotentRequest, Outcome, run_once},
+        idempotency::{IdempotentRequest, Outcome, id_of_location, run_once},
         pagination::Page,
         problem::{Error, Result},
         response::Resource,
@@ -178,7 +178,8 @@ impl Customers {
         attempt: Option<IdempotentRequest>,
     ) -> Result<Outcome<Customer>> {
         let now = self.clock.now();
-        run_once(&self.db, attempt, async move |tx| {
+        let reload = |location: String| async move { self.get(id_of_location(&location)?).await };
+        let work = async move |tx: Tx| {
             let id = Uuid::now_v7();
             let mut row = empty_row(id, now);
             apply(&mut row, new.into());
@@ -187,8 +188,8 @@ impl Customers {
             tx.touch("customers").await?;
             emit(&tx, EventType::CustomerCreated, id, 1, now);
             load(&*tx, id).await
-        })
-        .await
+        };
+        run_once(&self.db, attempt, work, reload).await
     }
 
     pub async fn replace(

@@ -69,7 +69,7 @@ impl InvoicesApi {
     /// Get an invoice
     ///
     /// The amount is in the currency of the locale. If it was converted, `original` contains the original
-    /// amount and the rate.
+    /// amount and the rate. `payments` contains the payments that providers reported.
     #[oai(path = "/:locale/:id", method = "get", operation_id = "invoicesGet")]
     async fn get(
         &self,
@@ -162,7 +162,7 @@ impl InvoicesApi {
 
     /// Delete an invoice
     ///
-    /// An invoice that is or was paid cannot be deleted, even if it is void (409).
+    /// An invoice that is or was paid, or that has payments, cannot be deleted, even if it is void (409).
     #[oai(path = "/:locale/:id", method = "delete", operation_id = "invoicesDelete")]
     async fn delete(
         &self,

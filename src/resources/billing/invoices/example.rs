@@ -2,6 +2,7 @@
 use poem_openapi::types::Example;
 use uuid::Uuid;
 
+use super::payments::{Payment, PaymentOutcome, PaymentProvider};
 use super::types::{
     Invoice, InvoiceExpand, InvoiceFilter, InvoiceInput, InvoiceLinesQuery, InvoiceQuery, InvoiceStatus,
     InvoiceSummary, InvoiceTableQuery, OneInvoiceQuery,
@@ -41,10 +42,26 @@ impl Example for Invoice {
             original: Some(Original::example()),
             status: InvoiceStatus::Pending,
             date: day(),
+            payments: vec![Payment::example()],
             created_at: Timestamp(1_763_715_600_000),
             updated_at: Timestamp(1_763_715_600_000),
             version: 1,
             locale: "fr".into(),
+        }
+    }
+}
+
+impl Example for Payment {
+    fn example() -> Self {
+        Payment {
+            id: "0199c0de-3434-7c3d-8e1f-2a3b4c5d6e7f".parse().unwrap_or_else(|_| Id::from(Uuid::nil())),
+            provider: PaymentProvider::Stripe,
+            reference: "pi_3SVr2wGQ".into(),
+            amount: 10000,
+            currency: Currency::USD,
+            refunded: 0,
+            outcome: PaymentOutcome::AmountMismatch,
+            created_at: Timestamp(1_763_715_600_000),
         }
     }
 }

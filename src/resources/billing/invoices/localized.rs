@@ -131,7 +131,7 @@ impl Localizer {
         Ok(())
     }
 
-    /// Returns the representation of one invoice.
+    /// Returns the representation of one invoice, without its payments.
     pub fn invoice(&self, row: InvoiceRow, with_customer: bool) -> Result<Invoice> {
         let (amount, original) = self.exchange_rates.convert(row.amount, row.currency()?)?;
         Ok(Invoice {
@@ -144,6 +144,7 @@ impl Localizer {
             original,
             status: row.status,
             date: row.day()?,
+            payments: Vec::new(),
             created_at: Timestamp(row.created_at),
             updated_at: Timestamp(row.updated_at),
             version: row.version,

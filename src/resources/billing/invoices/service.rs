@@ -8,6 +8,7 @@ use uuid::Uuid;
 
 use super::{
     localized::{Localizer, find_row},
+    payments::{has_payments, list_payments},
     pdf::PdfRenderer,
     status::{can_become, is_closed, paid_at},
     types::{Invoice, InvoiceInput, InvoicePatch, InvoiceStatus},
@@ -22,7 +23,7 @@ use crate::{
     http::{
         cursor::CursorKey,
         etag::{ETag, Precondition},
-        idempotency::{IdempotentRequest, Outcome, run_once},
+        idempotency::{IdempotentRequest, Outcome, id_of_location, run_once},
         problem::{Error, Result},
         response::Resource,
     },
@@ -92,7 +93,8 @@ impl Invoices {
         let row = find_row(self.db.read(), id.0).await?;
         let localizer =
             Localizer::load(self.db.read(), display, &self.rates, std::slice::from_ref(&row)).await?;
-        localizer.invoice(row, with_customer)
+        let payments = list_payments(self.db.read(), id.0).await?;
+        Ok(Invoice { payments, ..localizer.invoice(row, with_customer)? })
     }
 
     /// Creates an invoice in the currency of the locale.
@@ -102,8 +104,10 @@ impl Invoices {
         new: InvoiceInput,
         attempt: Option<IdempotentRequest>,
     ) -> Result<Outcome<Invoice>> {
-        let (invoices, now) = (self.clone(), self.clock.now());
-        run_once(&self.db, attempt, async move |tx| {
+        let (invoices, shown, now) = (self.clone(), display.clone(), self.clock.now());
+        let reload =
+            |location: String| async move { self.get(shown, id_of_location(&location)?, false).await };
+        let work = async move |tx: Tx| {
             let InvoiceInput { customer_id, amount, status, date } = new;
             lock_customer(&tx, customer_id.0).await?;
             let id = Uuid::now_v7();
@@ -128,8 +132,8 @@ impl Invoices {
                 tx.emit(EventType::InvoicePaid, id, invoice.location(), 1, Audience::Accountants, now);
             }
             Ok(invoice)
-        })
-        .await
+        };
+        run_once(&self.db, attempt, work, reload).await
     }
 
     pub async fn replace(
@@ -208,6 +212,9 @@ impl Invoices {
                 if row.paid_at.is_some() {
                     return Err(Error::Conflict("an invoice that is or was paid cannot be deleted"));
                 }
+                if has_payments(&tx, id.0).await? {
+                    return Err(Error::Conflict("an invoice with payments cannot be deleted"));
+                }
                 let (href, version) = (location(&display, id.0), row.version + 1);
                 tx.emit(EventType::InvoiceDeleted, id, href, version, Audience::Accountants, now);
                 row.delete(&*tx).await?;
@@ -254,7 +261,8 @@ impl Invoices {
     ) -> Result<Invoice> {
         let row = find_row(&**tx, id).await?;
         let localizer = Localizer::load(&**tx, display, &self.rates, std::slice::from_ref(&row)).await?;
-        localizer.invoice(row, with_customer)
+        let payments = list_payments(&**tx, id).await?;
+        Ok(Invoice { payments, ..localizer.invoice(row, with_customer)? })
     }
 }
 

@@ -3,6 +3,7 @@ pub use entity::invoice::InvoiceStatus;
 use poem_openapi::{Enum, Object};
 use serde::Serialize;
 
+use super::payments::Payment;
 use crate::{
     domain::{
         date::Date, id::Id, money::Currency, names::names_type, text::SearchTerms, timestamp::Timestamp,
@@ -59,6 +60,9 @@ pub struct Invoice {
     pub status: InvoiceStatus,
     /// The date of the invoice.
     pub date: Date,
+    /// The payments that providers reported, newest first. At most 100 are listed.
+    #[oai(validator(max_items = "100"))]
+    pub payments: Vec<Payment>,
     /// When the invoice was created.
     pub created_at: Timestamp,
     /// When the invoice was last updated.

@@ -7,7 +7,7 @@ use super::{
     types::{Quoted, Rate},
 };
 use crate::{
-    domain::money::Currency,
+    domain::money::{Currency, MAX_INTEGER},
     http::problem::{Error, Result},
 };
 
@@ -26,9 +26,6 @@ pub struct Original {
     #[serde(flatten)]
     pub quoted: Quoted,
 }
-
-/// The largest integer that every JSON parser represents exactly (RFC 8259, section 6).
-const MAX_INTEGER: i64 = (1 << 53) - 1;
 
 /// The rates from some currencies to one.
 #[derive(Debug)]

@@ -42,11 +42,11 @@ impl ChannelsApi {
     #[oai(path = "/", method = "post", operation_id = "channelsCreate")]
     async fn create(
         &self,
-        _editor: Caller<Editors>,
+        editor: Caller<Editors>,
         key: IdempotencyKey,
         new: JsonBody<ChannelInput>,
     ) -> Result<CreateResponse<Channel>, ApiError<CreateErrors>> {
-        Ok(CreateResponse::new(self.0.create(new.0, key.0).await?))
+        Ok(CreateResponse::new(self.0.create(&editor, new.0, key.0).await?))
     }
 
     /// Get a channel

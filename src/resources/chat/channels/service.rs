@@ -14,7 +14,7 @@ use crate::{
         auth::Principal,
         cursor::{CursorKey, PageQuery, SortKey, SortValue},
         etag::Precondition,
-        idempotency::{IdempotentRequest, Outcome, run_once},
+        idempotency::{IdempotentRequest, Outcome, id_of_location, run_once},
         pagination::Page,
         problem::{Error, Result},
         response::Resource,
@@ -114,11 +114,14 @@ impl Channels {
 
     pub async fn create(
         &self,
+        editor: &Principal,
         new: ChannelInput,
         attempt: Option<IdempotentRequest>,
     ) -> Result<Outcome<Channel>> {
         let now = self.clock.now();
-        run_once(&self.db, attempt, async move |tx| {
+        let reload =
+            |location: String| async move { self.get(Some(editor), id_of_location(&location)?).await };
+        let work = async move |tx: Tx| {
             let ChannelInput { name, description, audience } = new;
             let row = channel::ActiveModel {
                 id: Set(Uuid::now_v7()),
@@ -132,8 +135,8 @@ impl Channels {
             let channel = Channel::from(row.insert(&*tx).await.map_err(Error::on_unique_violation("name"))?);
             emit(&tx, EventType::ChannelCreated, &channel, audience, now);
             Ok(channel)
-        })
-        .await
+        };
+        run_once(&self.db, attempt, work, reload).await
     }
 
     pub async fn update(

@@ -19,7 +19,7 @@ use crate::{
         auth::{Ownership, Principal},
         cursor::{CursorKey, PageQuery, SortKey, SortValue},
         etag::Precondition,
-        idempotency::{IdempotentRequest, Outcome, run_once},
+        idempotency::{IdempotentRequest, Outcome, id_of_location, run_once},
         pagination::Page,
         problem::{Error, Result},
         response::Resource,
@@ -149,8 +149,10 @@ impl Messages {
         new: MessageInput,
         attempt: Option<IdempotentRequest>,
     ) -> Result<Outcome<Message>> {
+        let reload =
+            |location: String| async move { self.get(Some(author), id_of_location(&location)?).await };
         let (author, clock) = (author.clone(), self.clock.clone());
-        run_once(&self.db, attempt, async move |tx| {
+        let work = async move |tx: Tx| {
             lock_active(&tx, &author).await?;
             let channel = channels::load_for_update(&tx, &author, channel).await?;
             let text = String::from(new.text);
@@ -185,8 +187,8 @@ impl Messages {
             let message = load_full(&*tx, message::Entity::find_by_id(id)).await?;
             tx.emit(EventType::MessageCreated, id, message.location(), 1, audience(&channel), now);
             Ok(Message { new: true, ..message })
-        })
-        .await
+        };
+        run_once(&self.db, attempt, work, reload).await
     }
 
     pub async fn update(

@@ -17,7 +17,7 @@ use crate::{
         auth::{Ownership, Principal, RESTRICTED, cache_key, collections_for},
         cursor::CursorKey,
         etag::{ETag, Precondition},
-        idempotency::{IdempotentRequest, Outcome, run_once},
+        idempotency::{IdempotentRequest, Outcome, id_of_location, run_once},
         pagination::{Page, TotalCache},
         problem::{Error, Result},
         response::Resource,
@@ -136,7 +136,9 @@ impl Comments {
         attempt: Option<IdempotentRequest>,
     ) -> Result<Outcome<Comment>> {
         let (caller, now) = (author.clone(), self.clock.now());
-        run_once(&self.db, attempt, async move |tx| {
+        let reload =
+            |location: String| async move { self.get(Some(author), id_of_location(&location)?).await };
+        let work = async move |tx: Tx| {
             let author = lock_active(&tx, &caller).await?;
             let LockedPost { id: post, author_id, published_at } = lock_post(&tx, &caller, &post).await?;
             if published_at == 0 {
@@ -174,8 +176,8 @@ impl Comments {
             let audience = audience(post, status, caller.user);
             tx.emit(EventType::CommentCreated, id, created.location(), 1, audience, now);
             Ok(created)
-        })
-        .await
+        };
+        run_once(&self.db, attempt, work, reload).await
     }
 
     pub async fn update(

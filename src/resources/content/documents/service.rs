@@ -23,7 +23,7 @@ use crate::{
         auth::{Principal, cache_key},
         cursor::{CursorKey, PageQuery, SortKey, SortValue},
         etag::{ETag, Precondition},
-        idempotency::{IdempotentRequest, Outcome, run_once},
+        idempotency::{IdempotentRequest, Outcome, id_of_location, run_once},
         pagination::Page,
         problem::{Error, Result},
         response::Resource,
@@ -170,13 +170,14 @@ impl Documents {
         attempt: Option<IdempotentRequest>,
     ) -> Result<Outcome<Document>> {
         let (editor, now) = (editor.clone(), self.clock.now());
-        run_once(&self.db, attempt, async move |tx| {
+        let reload = |location: String| async move { self.get(id_of_location(&location)?).await };
+        let work = async move |tx: Tx| {
             let (row, _) =
                 write(&tx, None, new.into(), now).await.map_err(Error::on_unique_violation("path"))?;
             record(&tx, &row, Change::Created, &editor, now).await?;
             Ok(row.into())
-        })
-        .await
+        };
+        run_once(&self.db, attempt, work, reload).await
     }
 
     pub async fn replace(

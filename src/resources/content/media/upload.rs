@@ -24,13 +24,17 @@ use crate::{
     domain::{event::EventType, result_ext::ResultExt, search::search_key, text::trim},
     http::{
         auth::Principal,
-        idempotency::{IdempotentRequest, Outcome, run_once},
+        idempotency::{IdempotentRequest, Outcome, id_of_location, run_once},
         image_upload::{MAX_ALT_CHARS, accepted_media_types},
         multipart::{Multipart, Part},
         problem::{Error, Result},
     },
     images::{self, ImageError, Limits, SanitizedImage},
-    infra::{blobs::TempFile, db::Tx},
+    infra::{
+        blobs::TempFile,
+        db::Tx,
+        traces::{SpanKind, in_span},
+    },
     resources::accounts::active::lock_active,
     schema::ErrorCode,
 };
@@ -141,13 +145,11 @@ impl MediaLibrary {
             self.check_quota(self.db.read(), caller.user, row.size).await?;
             self.write(&row, clean).await?;
         }
-        let (uploader, library) = (caller.user, self.clone());
-        let (caller, blob_key) = (caller.clone(), row.key.clone());
+        let (library, uploader, blob_key) = (self.clone(), caller.clone(), row.key.clone());
         let bytes_written = existing.is_none();
-        let stored = run_once(&self.db, attempt, async move |tx| {
-            library.claim(&tx, &caller, row, bytes_written).await
-        })
-        .await;
+        let work = async move |tx: Tx| library.claim(&tx, &uploader, row, bytes_written).await;
+        let reload = |location: String| async move { self.get(caller, id_of_location(&location)?).await };
+        let stored = run_once(&self.db, attempt, work, reload).await;
         let claimed_here = matches!(&stored, Ok(Outcome::New(media)) if media.new);
         if bytes_written && !claimed_here {
             orphans::delete_if_orphaned(&self.db, &self.blobs, &blob_key, now)
@@ -155,7 +157,7 @@ impl MediaLibrary {
                 .ok_or_log("deleting the blobs of a failed upload");
         }
         if claimed_here {
-            self.shrink_variants(uploader).await.ok_or_log("deleting image variants beyond the quota");
+            self.shrink_variants(caller.user).await.ok_or_log("deleting image variants beyond the quota");
         }
         stored
     }
@@ -255,16 +257,14 @@ async fn sanitize(
     file: impl Send + 'static,
 ) -> Result<SanitizedImage> {
     let permit = permits.acquire_owned().await.map_err(|error| Error::Internal(error.to_string()))?;
-    let clean = tokio::task::spawn_blocking(move || {
+    let work = tokio::task::spawn_blocking(move || {
         let clean = images::sanitize(&path, limits);
         // The file and the permit live until the work ends, even if the request is canceled meanwhile.
         drop((file, permit));
         clean
     });
-    clean
-        .await
-        .map_err(|error| Error::Internal(error.to_string()))?
-        .map_err(|error| map_error(error, &limits))
+    let clean = in_span("images.sanitize", SpanKind::Internal, work).await;
+    clean.map_err(|error| Error::Internal(error.to_string()))?.map_err(|error| map_error(error, &limits))
 }
 
 /// Maps an image error to an API error.

@@ -20,7 +20,12 @@ use crate::{
         problem::{Error, Result},
     },
     images::{self, Format, ImageError, VariantOptions, limits},
-    infra::{audit_log::Origin, blobs::Blob, client_permits::Rejected},
+    infra::{
+        audit_log::Origin,
+        blobs::Blob,
+        client_permits::Rejected,
+        traces::{SpanKind, in_span},
+    },
     schema::{ErrorCode, Location, Violation},
 };
 
@@ -156,7 +161,9 @@ impl MediaLibrary {
             drop((original_file, permit));
             output
         });
-        let output = output.await.map_err(|error| Error::Internal(error.to_string()))?;
+        let output = in_span("images.variant", SpanKind::Internal, output)
+            .await
+            .map_err(|error| Error::Internal(error.to_string()))?;
         let output = output.map_err(|why| self.record_failure(&request.blob, why))?;
         let size = output.bytes.len() as u64;
         self.store_variant(&request.image, &variant.name(), output.bytes.into()).await?;

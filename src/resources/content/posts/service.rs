@@ -27,13 +27,13 @@ use crate::{
         auth::{Ownership, Principal, RESTRICTED, cache_key, collections_for},
         cursor::CursorKey,
         etag::{ETag, Precondition},
-        idempotency::{IdempotentRequest, Outcome, run_once},
+        idempotency::{IdempotentRequest, Outcome, id_of_location, run_once},
         pagination::TotalCache,
         problem::{Error, Result},
         response::Resource,
     },
     infra::{
-        audit_log::Changes,
+        audit_log::{Changes, Origin},
         clock::Clock,
         db::{Db, Tx},
     },
@@ -124,9 +124,14 @@ impl Posts {
         new: PostInput,
         attempt: Option<IdempotentRequest>,
     ) -> Result<Outcome<Post>> {
-        let (posts, author, now) = (self.clone(), author.clone(), self.clock.now());
-        run_once(&self.db, attempt, async move |tx| {
-            let caller = author;
+        let (posts, caller, now) = (self.clone(), author.clone(), self.clock.now());
+        let reload = |location: String| async move {
+            match self.get(Some(author), &PostKey::Id(id_of_location(&location)?)).await? {
+                Lookup::Current(post) => Ok(post),
+                Lookup::Moved(_) => Err(Error::NotFound("post")),
+            }
+        };
+        let work = async move |tx: Tx| {
             let author = lock_active(&tx, &caller).await?;
             let id = Uuid::now_v7();
             let mut row = empty_draft(id, caller.user, now);
@@ -142,7 +147,7 @@ impl Posts {
             post::Entity::insert(row.clone().into_active_model().reset_all())
                 .exec_without_returning(&*tx)
                 .await?;
-            reschedule(&tx, id, None, next_change(&row), now).await?;
+            reschedule(&tx, id, None, next_change(&row), Some(caller.user), now).await?;
             let tags = posts.tags.ensure(&tx, &tags.unwrap_or_default(), now).await?;
             insert_tags(&tx, id, &tags).await?;
             tx.touch(if published { "posts" } else { RESTRICTED }).await?;
@@ -152,8 +157,8 @@ impl Posts {
             events::created(&tx, &post, now);
             store_revisions(&tx, [post.to_revision(Change::Created, now)?.changed_by(&caller)]).await?;
             Ok(post)
-        })
-        .await
+        };
+        run_once(&self.db, attempt, work, reload).await
     }
 
     pub async fn replace(
@@ -193,7 +198,7 @@ impl Posts {
             .write(async move |tx| {
                 let mut post = load_for_update(&tx, &caller, &key, &precondition).await?;
                 let before = post.row.clone();
-                reschedule(&tx, before.id, next_change(&before), None, now).await?;
+                reschedule(&tx, before.id, next_change(&before), None, None, now).await?;
                 post.row.deleted_at = Some(now);
                 post.row.publish_at = None;
                 post.row.unpublish_at = None;
@@ -248,7 +253,8 @@ impl Posts {
         if *row == before && !tags_changed {
             return Ok((post.into(), false));
         }
-        reschedule(tx, before.id, next_change(&before), next_change(row), now).await?;
+        let (scheduled_by, next) = (Origin::current().account(), next_change(row));
+        reschedule(tx, before.id, next_change(&before), next, scheduled_by, now).await?;
         row.version += 1;
         row.updated_at = now;
         write_changes(tx, &before, row).await?;

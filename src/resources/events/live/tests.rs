@@ -16,6 +16,7 @@ use crate::http::{
 struct Connection {
     written: Mutex<Vec<String>>,
     results: Mutex<VecDeque<DirectWrite>>,
+    resets: AtomicUsize,
 }
 
 impl DirectWriter for Connection {
@@ -26,6 +27,10 @@ impl DirectWriter for Connection {
             self.written.lock().extend(chunks);
         }
         result
+    }
+
+    fn reset(&self) {
+        self.resets.fetch_add(1, Ordering::SeqCst);
     }
 }
 
@@ -141,6 +146,23 @@ fn a_stream_ends_if_its_client_is_too_slow() {
     assert!(matches!(stream.take(), Queued::Events(_)));
     stream.deliver(3000..3017, NOW);
     assert_eq!((stream.waits(), stream.take()), (false, Queued::Lagging));
+}
+
+#[test]
+fn resets_the_connection_of_a_stream_that_has_ended_and_is_not_read() {
+    for (events, resets) in [(MAX_LAG as i64, 0), (MAX_LAG as i64 + 1, 1)] {
+        let stream = Stream::new(None, &[]);
+        assert!(stream.waits());
+        stream.connection.results.lock().push_back(DirectWrite::Partial);
+        stream.deliver([1], Duration::ZERO);
+        // The body is woken, and cannot write.
+        stream.live.resume();
+        stream.deliver(2..2 + events, Duration::from_secs(1));
+        stream.deliver([], RESET_AFTER - Duration::from_millis(1));
+        assert_eq!(stream.connection.resets.load(Ordering::SeqCst), 0);
+        stream.deliver([], RESET_AFTER);
+        assert_eq!(stream.connection.resets.load(Ordering::SeqCst), resets, "{events} events");
+    }
 }
 
 #[test]

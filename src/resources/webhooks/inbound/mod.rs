@@ -7,13 +7,15 @@ mod provider;
 mod providers;
 mod service;
 mod signature;
+mod stripe_api;
 mod types;
 
-pub use action::Action;
+pub use action::{Action, StripeObject};
 pub use api::WebhookEventsApi;
 pub use provider::{VerifiedEvent, WebhookProvider};
-pub use providers::{WebhookReceiversApi, action, github::Github, paypal::Paypal, stripe::Stripe};
+pub use providers::{WebhookReceiversApi, action, github::Github, paypal::Paypal, stripe, stripe::Stripe};
 pub use service::{HANDLE_EVENT_JOB, HandleEventJob, Outcome, WebhookEvents};
+pub use stripe_api::StripeApi;
 pub use types::WebhookEventState;
 
 use crate::http::operation::Tag;

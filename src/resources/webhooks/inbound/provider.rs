@@ -83,3 +83,27 @@ fn text(body: &[u8]) -> Result<String> {
 fn invalid_body() -> Error {
     Error::invalid_field("#", ErrorCode::Invalid, "must be a JSON event with an id and a type")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_and_types_have_1_to_255_printable_characters() {
+        let long = |length| "a".repeat(length);
+        for (id, kind, is_accepted) in [
+            ("evt_1".to_owned(), "a.b".to_owned(), true),
+            (long(255), long(255), true),
+            (String::new(), long(1), false),
+            (long(1), String::new(), false),
+            (long(256), long(1), false),
+            (long(1), long(256), false),
+            ("a b".to_owned(), long(1), false),
+            (long(1), "ä".to_owned(), false),
+        ] {
+            let body = serde_json::json!({ "id": id, "type": kind }).to_string();
+            let event = VerifiedEvent::from_body(body.as_bytes(), None);
+            assert_eq!(event.is_ok(), is_accepted, "{body}");
+        }
+    }
+}

@@ -1,8 +1,7 @@
 //! Business logic for incoming webhook events. Only this folder writes the `webhook_events` table.
 use entity::webhook_event;
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, Condition, EntityTrait, IntoActiveModel, PaginatorTrait, QueryFilter,
-    QuerySelect, Set,
+    ActiveModelTrait, ColumnTrait, Condition, EntityTrait, IntoActiveModel, QueryFilter, QuerySelect, Set,
     sea_query::{Expr, ExprTrait, IntoCondition, OnConflict},
 };
 use serde::{Deserialize, Serialize};
@@ -74,7 +73,8 @@ impl WebhookEvents {
         WebhookEvents { db, clock, cursors, failures }
     }
 
-    /// Verifies an event and stores it with the job that handles it. A repeated event is ignored.
+    /// Verifies an event and stores it with the job that handles it. A repeated event is ignored, unless it failed: then
+    /// it is enqueued again. Providers offer to send a failed event again.
     ///
     /// # Errors
     ///
@@ -107,6 +107,7 @@ impl WebhookEvents {
         now: i64,
     ) -> Result<()> {
         let VerifiedEvent { id: provider_id, delivery, kind, body } = event;
+        let known_id = provider_id.clone();
         let id = Uuid::now_v7();
         let body_digest = token_digest(&body);
         let row = webhook_event::ActiveModel {
@@ -128,12 +129,14 @@ impl WebhookEvents {
         self.db
             .write(async move |tx| {
                 if let Some(since) = same_body_since {
+                    // Otherwise two concurrent deliveries with one body would not find each other.
+                    tx.lock_text(&format!("webhook body {body_digest}")).await?;
                     let same_body = webhook_event::Entity::find()
                         .filter(webhook_event::Column::Provider.eq(provider))
                         .filter(webhook_event::Column::BodyDigest.eq(body_digest))
                         .filter(webhook_event::Column::ReceivedAt.gt(since));
-                    if same_body.count(&*tx).await? > 0 {
-                        return Ok(());
+                    if let Some(known) = same_body.lock_exclusive().one(&*tx).await? {
+                        return requeue_failed(&tx, known, now).await;
                     }
                 }
                 let ignore_repeated = OnConflict::new().do_nothing().to_owned();
@@ -142,8 +145,16 @@ impl WebhookEvents {
                     enqueue_handler(&tx, id, now).await?;
                     tx.record(NewEntry::new(AuditAction::WebhookReceived, id, now));
                     tx.touch("webhook events").await?;
+                    return Ok(());
                 }
-                Ok(())
+                let known = webhook_event::Entity::find()
+                    .filter(webhook_event::Column::Provider.eq(provider))
+                    .filter(webhook_event::Column::ProviderId.eq(known_id));
+                match known.lock_exclusive().one(&*tx).await? {
+                    Some(known) => requeue_failed(&tx, known, now).await,
+                    // Another event with the same id of the delivery.
+                    None => Ok(()),
+                }
             })
             .await
     }
@@ -160,16 +171,7 @@ impl WebhookEvents {
         self.db
             .write(async move |tx| {
                 let row = webhook_event::Entity::find_by_id(id.0).lock_exclusive().one(&*tx).await?;
-                let row = row.ok_or(Error::NotFound("webhook event"))?;
-                let version = row.version + 1;
-                let mut row = row.into_active_model();
-                row.state = Set(WebhookEventState::Received);
-                row.version = Set(version);
-                row.updated_at = Set(now);
-                row.update(&*tx).await?;
-                tx.touch("webhook events").await?;
-                tx.record(NewEntry::new(AuditAction::WebhookReplayed, id, now));
-                enqueue_handler(&tx, id.0, now).await
+                requeue(&tx, row.ok_or(Error::NotFound("webhook event"))?, now).await
             })
             .await
     }
@@ -224,6 +226,27 @@ impl WebhookEvents {
         tx.touch("webhook events").await?;
         Ok(())
     }
+}
+
+/// Enqueues a repeated event again if it failed. The stored body is used.
+async fn requeue_failed(tx: &Tx, known: webhook_event::Model, now: i64) -> Result<()> {
+    match known.state {
+        WebhookEventState::Failed => requeue(tx, known, now).await.map(|_| ()),
+        _ => Ok(()),
+    }
+}
+
+/// Enqueues a stored event again, and returns the id of the job.
+async fn requeue(tx: &Tx, row: webhook_event::Model, now: i64) -> Result<Uuid> {
+    let (id, version) = (row.id, row.version + 1);
+    let mut row = row.into_active_model();
+    row.state = Set(WebhookEventState::Received);
+    row.version = Set(version);
+    row.updated_at = Set(now);
+    row.update(&**tx).await?;
+    tx.touch("webhook events").await?;
+    tx.record(NewEntry::new(AuditAction::WebhookReplayed, id, now));
+    enqueue_handler(tx, id, now).await
 }
 
 async fn enqueue_handler(tx: &Tx, event: Uuid, now: i64) -> Result<Uuid> {

@@ -49,7 +49,7 @@ pub struct WebhookEvent {
     #[oai(flatten)]
     #[serde(flatten)]
     pub summary: WebhookEventSummary,
-    /// The received JSON body, as a string.
+    /// The received JSON body, as a string. Of a form, the value of its field.
     pub body: Text<1_048_576>,
     #[oai(skip)]
     #[serde(skip)]
@@ -65,7 +65,7 @@ pub struct WebhookEventSummary {
     pub id: Id<WebhookEvent>,
     /// The provider that sent the event.
     pub provider: Provider,
-    /// The event id of the provider. An event with a known id is not stored again.
+    /// The event id of the provider. An event with a known id is not stored again; if it failed, it is enqueued again.
     pub provider_id: Text<255>,
     /// The event type of the provider.
     #[oai(rename = "type")]

@@ -51,7 +51,7 @@ impl WebhookEndpointsApi {
     ///
     /// The endpoint receives the events that occur from now on. An API key needs the scopes of all topics in
     /// `events` (403). At most 100 endpoints can exist (409). The field `secret` is returned only in this
-    /// response. Because it is a secret, the response is not stored: the operation does not accept an
+    /// response, and the values of `headers` never. Because it is a secret, the response is not stored: the operation does not accept an
     /// `Idempotency-Key`.
     #[oai(path = "/", method = "post", operation_id = "webhookEndpointsCreate")]
     async fn create(
@@ -78,7 +78,7 @@ impl WebhookEndpointsApi {
 
     /// Update a webhook endpoint
     ///
-    /// The body is a merge patch (RFC 7396). An endpoint that is enabled again receives the events that occur
+    /// The body is a merge patch (RFC 7396). `headers` replaces all header fields of the endpoint. An endpoint that is enabled again receives the events that occur
     /// from then on. An API key needs the scopes of all topics in the old and in the new `events`, and for a
     /// new `url` also the scopes of all pending deliveries (403).
     #[oai(path = "/:id", method = "patch", operation_id = "webhookEndpointsUpdate")]

@@ -4,8 +4,9 @@ use poem_openapi::types::Example;
 use super::{
     filter::EventFilter,
     types::{
-        DeliveryState, EndpointState, IssuedWebhookEndpoint, WebhookDelivery, WebhookDeliveryQuery,
-        WebhookEndpoint, WebhookEndpointInput, WebhookEndpointPatch, WebhookEndpointQuery, WebhookFormat,
+        DeliveryState, EndpointHeader, EndpointState, IssuedWebhookEndpoint, WebhookDelivery,
+        WebhookDeliveryQuery, WebhookEndpoint, WebhookEndpointInput, WebhookEndpointPatch,
+        WebhookEndpointQuery, WebhookFormat,
     },
 };
 use crate::{
@@ -37,6 +38,7 @@ impl Example for WebhookEndpoint {
             description: Some(DESCRIPTION.into()),
             events: events(),
             format: WebhookFormat::Standard,
+            header_names: vec!["authorization".into()],
             state: EndpointState::Enabled,
             disabled_reason: None,
             previous_secret_until: None,
@@ -44,6 +46,12 @@ impl Example for WebhookEndpoint {
             updated_at: CREATED_AT,
             version: 1,
         }
+    }
+}
+
+impl Example for EndpointHeader {
+    fn example() -> Self {
+        EndpointHeader { name: "authorization".into(), value: "Bearer token-of-the-receiver".into() }
     }
 }
 
@@ -61,6 +69,8 @@ impl Example for WebhookEndpointInput {
             description: Some(DESCRIPTION.into()),
             events: events(),
             format: WebhookFormat::CloudEvents,
+            secret: None,
+            headers: vec![EndpointHeader::example()],
         }
     }
 }
@@ -72,6 +82,8 @@ impl Example for WebhookEndpointPatch {
             description: Patch::Null,
             events: Some(events()),
             format: Some(WebhookFormat::Standard),
+            secret: None,
+            headers: Some(vec![EndpointHeader::example()]),
             state: Some(EndpointState::Enabled),
         }
     }

@@ -5,6 +5,7 @@ mod delivery_metrics;
 mod dispatch;
 mod example;
 mod filter;
+mod own_headers;
 mod scopes;
 mod sealed_secrets;
 mod secret;

@@ -3,7 +3,7 @@ use entity::{redacted::Redacted, webhook_endpoint as endpoint};
 use sea_orm::{ActiveModelTrait, EntityTrait, IntoActiveModel, QueryOrder, QuerySelect, Set};
 use uuid::Uuid;
 
-use super::secret;
+use super::{own_headers, secret};
 use crate::{
     domain::secret::Secret,
     http::problem::Result,
@@ -43,15 +43,16 @@ pub fn open(sealer: &Sealer, id: Uuid, sealed: &Redacted) -> Result<Option<Secre
     Ok(opened.filter(|text| secret::is_valid(text)).map(Secret::new))
 }
 
-/// Adds the state of the secrets of all endpoints.
+/// Adds the state of the secrets and of the header fields of all endpoints.
 pub async fn inspect_webhook_secrets(db: &Db, sealer: &Sealer, state: &mut SealState) -> Result<()> {
     let rows = endpoint::Entity::find().all(db.read()).await?;
     let secrets = rows.iter().flat_map(|row| [Some(&row.secret), row.previous_secret.as_ref()]);
-    secrets.flatten().for_each(|stored| state.add(sealer, stored));
+    let headers = rows.iter().filter_map(|row| row.header_values.as_ref());
+    secrets.flatten().chain(headers).for_each(|stored| state.add(sealer, stored));
     Ok(())
 }
 
-/// Seals the secrets of all endpoints with the current key. Returns the number of rows changed.
+/// Seals the secrets and the header fields of all endpoints with the current key. Returns the number of rows changed.
 pub async fn reseal_webhook_secrets(tx: &Tx, sealer: &Sealer) -> Result<usize> {
     let mut changed = 0;
     let rows = endpoint::Entity::find().order_by_asc(endpoint::Column::Id).lock_exclusive();
@@ -60,7 +61,11 @@ pub async fn reseal_webhook_secrets(tx: &Tx, sealer: &Sealer) -> Result<usize> {
         let current = secrets::reseal(sealer, &context, &row.secret)?;
         let previous = row.previous_secret.as_ref().map(|sealed| secrets::reseal(sealer, &context, sealed));
         let previous = previous.transpose()?.flatten();
-        if current.is_none() && previous.is_none() {
+        let headers_context = own_headers::context(row.id);
+        let headers =
+            row.header_values.as_ref().map(|sealed| secrets::reseal(sealer, &headers_context, sealed));
+        let headers = headers.transpose()?.flatten();
+        if current.is_none() && previous.is_none() && headers.is_none() {
             continue;
         }
         let mut row = row.into_active_model();
@@ -69,6 +74,9 @@ pub async fn reseal_webhook_secrets(tx: &Tx, sealer: &Sealer) -> Result<usize> {
         }
         if let Some(previous) = previous {
             row.previous_secret = Set(Some(previous));
+        }
+        if let Some(headers) = headers {
+            row.header_values = Set(Some(headers));
         }
         row.update(&**tx).await?;
         changed += 1;

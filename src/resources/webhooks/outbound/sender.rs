@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 use super::{
     deliveries::fail_pending,
-    sealed_secrets,
+    own_headers, sealed_secrets,
     secret::signatures,
     service::{WebhookEndpoints, load_for_update},
     types::{DeliveryState, DisabledReason, EndpointState, WebhookFormat},
@@ -24,7 +24,7 @@ use crate::{
     infra::{
         audit_log::{Changes, NewEntry},
         db::Tx,
-        http_client::{HttpResponse, Timeouts},
+        http_client::{HttpResponse, OwnHeader, Timeouts},
         jitter::jitter,
         queue::{ClaimedJob, JobError, NewJob, Queue},
     },
@@ -137,7 +137,8 @@ impl WebhookEndpoints {
             return Ok(());
         };
         let secrets = self.open_secrets(&target)?;
-        let outcome = Outcome::of(self.send(target, secrets, &row).await, self.clock.now());
+        let own = own_headers::open(&self.sealer, &target)?;
+        let outcome = Outcome::of(self.send(target, secrets, own, &row).await, self.clock.now());
         let now = self.clock.now();
         let state = self.db.write(async move |tx: Tx| record_attempt(&tx, row, outcome, now).await).await?;
         if let Some(state) = state {
@@ -159,6 +160,7 @@ impl WebhookEndpoints {
         &self,
         target: endpoint::Model,
         secrets: Option<Vec<Secret<String>>>,
+        own: Option<Vec<OwnHeader>>,
         row: &delivery::Model,
     ) -> Result<HttpResponse, String> {
         let now = self.clock.now();
@@ -167,6 +169,10 @@ impl WebhookEndpoints {
         let Some(signature) = signature else {
             let reason = "a stored secret of the endpoint is invalid: rotate the secret";
             tracing::error!(endpoint = %target.id, delivery = %row.id, reason, "cannot sign a webhook delivery");
+            return Err(reason.to_owned());
+        };
+        let Some(own) = own else {
+            let reason = "the stored header fields of the endpoint are invalid: set `headers` again";
             return Err(reason.to_owned());
         };
         let mut headers = vec![
@@ -179,7 +185,7 @@ impl WebhookEndpoints {
             headers.extend(cloud_event_headers(row, &self.source));
         }
         let headers: Vec<_> = headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
-        let sent = self.outgoing.post(&target.url, &headers, row.payload.clone().into()).await;
+        let sent = self.outgoing.post(&target.url, &headers, &own, row.payload.clone().into()).await;
         sent.map_err(|error| error.to_string())
     }
 }

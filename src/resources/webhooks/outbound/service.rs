@@ -14,6 +14,7 @@ use super::{
     delivery_metrics::DeliveryMetrics,
     dispatch::lock_position,
     filter::{parse, serialize},
+    own_headers,
     scopes::{check_filters, check_new_url},
     sealed_secrets, secret, sender,
     types::{
@@ -36,7 +37,7 @@ use crate::{
         audit_log::{Changes, NewEntry},
         clock::Clock,
         db::{Db, Tx},
-        http_client::HttpClient,
+        http_client::{HttpClient, RequestUrl},
         sealing::Sealer,
     },
     schema::ErrorCode,
@@ -103,8 +104,14 @@ impl WebhookEndpoints {
     ) -> Result<IssuedWebhookEndpoint> {
         self.check_url(&new.url)?;
         check_filters(admin, &serialize(&new.events))?;
-        let (now, secret, id) = (self.clock.now(), secret::generate()?, Uuid::now_v7());
+        own_headers::check(&new.headers)?;
+        let secret = match &new.secret {
+            Some(own) => secret::check_own(own)?,
+            None => secret::generate()?,
+        };
+        let (now, id) = (self.clock.now(), Uuid::now_v7());
         let sealed = sealed_secrets::seal(&self.sealer, id, &secret)?;
+        let headers = own_headers::seal(&self.sealer, id, &new.headers)?;
         let row = self
             .db
             .write(async move |tx: Tx| {
@@ -120,6 +127,8 @@ impl WebhookEndpoints {
                     description: Set(new.description.and_then(non_empty)),
                     events: Set(serialize(&new.events)),
                     format: Set(new.format),
+                    header_names: Set(headers.names),
+                    header_values: Set(headers.values),
                     secret: Set(sealed),
                     previous_secret: Set(None),
                     previous_secret_until: Set(None),
@@ -132,7 +141,10 @@ impl WebhookEndpoints {
                     updated_at: Set(now),
                 };
                 let row = row.insert(&*tx).await?;
-                let changes = Changes::created([("events", Some(row.events.clone()))]);
+                let changes = Changes::created([
+                    ("events", Some(row.events.clone())),
+                    ("headerNames", Some(row.header_names.clone())),
+                ]);
                 tx.record(NewEntry::new(AuditAction::EndpointCreated, id, now).with_changes(changes));
                 Ok::<_, Error>(row)
             })
@@ -150,16 +162,28 @@ impl WebhookEndpoints {
         if let Some(url) = &patch.url {
             self.check_url(url)?;
         }
-        let (admin, now) = (admin.clone(), self.clock.now());
+        own_headers::check(patch.headers.as_deref().unwrap_or_default())?;
+        let own_secret = patch.secret.as_ref().map(|own| secret::check_own(own)).transpose()?;
+        let headers = patch.headers.as_deref().map(|headers| own_headers::seal(&self.sealer, id.0, headers));
+        let headers = headers.transpose()?;
+        let (admin, now, sealer) = (admin.clone(), self.clock.now(), self.sealer.clone());
         let updated = self.db.write(async move |tx: Tx| {
             let current = load_for_update(&tx, id).await?;
-            let row = apply(&tx, &current, patch).await?;
+            let mut row = apply(&tx, &current, patch).await?;
             check_filters(&admin, &current.events)?;
             check_filters(&admin, &row.events)?;
             if row.url != current.url {
                 check_new_url(&tx, &admin, id.0).await?;
             }
             precondition.check(&to_wire(current.clone(), now).etag())?;
+            if let Some(headers) = headers {
+                (row.header_names, row.header_values) = (headers.names, headers.values);
+            } else if row.header_values.is_some() && !is_same_origin(&row.url, &current.url) {
+                return Err(Error::invalid_field("#/headers", ErrorCode::Required, HEADERS_OF_ORIGIN));
+            }
+            if let Some(own) = &own_secret {
+                replace_secret(&sealer, &mut row, own, now)?;
+            }
             if row == current {
                 return Ok(current);
             }
@@ -204,20 +228,15 @@ impl WebhookEndpoints {
     ) -> Result<IssuedWebhookEndpoint> {
         let (now, secret) = (self.clock.now(), secret::generate()?);
         let (admin, sealer) = (admin.clone(), self.sealer.clone());
-        let sealed = sealed_secrets::seal(&sealer, id.0, &secret)?;
+        let new_secret = secret.clone();
         let rotated = self.db.write(async move |tx: Tx| {
             let current = load_for_update(&tx, id).await?;
             check_filters(&admin, &current.events)?;
-            // A previous secret that cannot sign fails all deliveries.
-            let can_sign = sealed_secrets::open(&sealer, id.0, &current.secret)?.is_some();
-            let previous = can_sign.then(|| current.secret.clone());
-            let version = current.version;
-            let mut row = current.into_active_model();
-            row.previous_secret_until = Set(previous.is_some().then_some(now + OVERLAP));
-            row.previous_secret = Set(previous);
-            row.secret = Set(sealed);
-            row.version = Set(version + 1);
-            row.updated_at = Set(now);
+            let mut row = current;
+            replace_secret(&sealer, &mut row, &new_secret, now)?;
+            row.version += 1;
+            row.updated_at = now;
+            let row = row.into_active_model().reset_all();
             tx.record(NewEntry::new(AuditAction::EndpointRotated, id, now));
             Ok::<_, Error>(row.update(&*tx).await?)
         });
@@ -232,7 +251,35 @@ impl WebhookEndpoints {
     }
 }
 
-/// Returns the row with the patch applied.
+const HEADERS_OF_ORIGIN: &str = "must be sent with a `url` of another origin: the stored values are credentials of the \
+                                 previous receiver. Send an empty list to remove them";
+
+fn is_same_origin(one: &str, other: &str) -> bool {
+    match (RequestUrl::parse(one), RequestUrl::parse(other)) {
+        (Ok(one), Ok(other)) => one.origin() == other.origin(),
+        _ => false,
+    }
+}
+
+/// Sets the secret of an endpoint. The one before it also signs for 24 hours. The current secret changes nothing.
+fn replace_secret(
+    sealer: &Sealer,
+    row: &mut endpoint::Model,
+    secret: &Secret<String>,
+    now: i64,
+) -> Result<()> {
+    // A previous secret that cannot sign fails all deliveries.
+    let current = sealed_secrets::open(sealer, row.id, &row.secret)?;
+    if current.as_ref() == Some(secret) {
+        return Ok(());
+    }
+    row.previous_secret_until = current.is_some().then_some(now + OVERLAP);
+    row.previous_secret = current.map(|_| row.secret.clone());
+    row.secret = sealed_secrets::seal(sealer, row.id, secret)?;
+    Ok(())
+}
+
+/// Returns the row with the patch applied, apart from secret and headers.
 async fn apply(tx: &Tx, current: &endpoint::Model, patch: WebhookEndpointPatch) -> Result<endpoint::Model> {
     let mut row = current.clone();
     row.url = patch.url.map_or(row.url, String::from);
@@ -275,11 +322,13 @@ fn issued(row: endpoint::Model, secret: Secret<String>, now: i64) -> IssuedWebho
 
 fn to_wire(row: endpoint::Model, now: i64) -> WebhookEndpoint {
     let events = parse(&row.events).iter().filter_map(|name| name.parse().ok()).collect();
+    let header_names = own_headers::names(&row).into_iter().map(Into::into).collect();
     WebhookEndpoint {
         id: row.id.into(),
         url: row.url.into(),
         description: row.description.map(Into::into),
         events,
+        header_names,
         format: row.format,
         state: row.state,
         disabled_reason: row.disabled_reason,

@@ -11,7 +11,7 @@ use crate::{
     domain::{
         id::Id,
         pattern,
-        text::{DottedName, Text, text_type, trim},
+        text::{DottedName, Text, text_type, trim, trim_lower},
         timestamp::Timestamp,
     },
     http::{
@@ -42,10 +42,38 @@ text_type! {
 
     /// The secret of a webhook endpoint.
     pub struct WebhookSecret {
-        length: 50..=50,
+        length: 38..=94,
         pattern: pattern::WEBHOOK_SECRET,
         debug: "[redacted]",
+        example: "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD",
     }
+
+    /// The name of a header field of an endpoint, in lower case.
+    pub struct EndpointHeaderName {
+        length: 1..=64,
+        pattern: pattern::TOKEN,
+        normalize: trim_lower,
+        example: "x-api-key",
+    }
+
+    /// The value of a header field of an endpoint.
+    pub struct EndpointHeaderValue {
+        length: 1..=1000,
+        pattern: pattern::ENTITY_TAGS,
+        debug: "[redacted]",
+        example: "an-api-key-of-the-receiver",
+    }
+}
+
+/// A header field that is added to the deliveries of an endpoint.
+#[derive(Debug, Clone, Object)]
+#[oai(rename_all = "camelCase", example)]
+pub struct EndpointHeader {
+    /// The name. Names that the sender sets (`Content-*`, `Webhook-*`, `Ce-*`, `User-Agent`, trace headers) and those that
+    /// concern the connection (`Host`, `Proxy-*`, `TE`, `Upgrade` and others) are rejected.
+    pub name: EndpointHeaderName,
+    /// The value. It is stored sealed and never returned.
+    pub value: EndpointHeaderValue,
 }
 
 /// A webhook endpoint: a URL that receives events.
@@ -65,6 +93,9 @@ pub struct WebhookEndpoint {
     pub events: Vec<EventFilter>,
     /// The format of the deliveries.
     pub format: WebhookFormat,
+    /// The names of the header fields that are added to the deliveries. The values are never returned.
+    #[oai(validator(max_items = "8"))]
+    pub header_names: Vec<EndpointHeaderName>,
     /// Whether the endpoint receives deliveries.
     pub state: EndpointState,
     /// The reason why the endpoint is disabled. Absent if it is enabled.
@@ -143,6 +174,11 @@ pub struct WebhookEndpointInput {
     /// The format of the deliveries.
     #[oai(default)]
     pub format: WebhookFormat,
+    /// The secret that signs the deliveries: `whsec_` and 24 to 64 bytes in base64. Default: a random secret.
+    pub secret: Option<WebhookSecret>,
+    /// Header fields that are added to the deliveries, such as `Authorization`.
+    #[oai(default, validator(max_items = "8"))]
+    pub headers: Vec<EndpointHeader>,
 }
 
 /// A merge patch of an endpoint.
@@ -158,6 +194,12 @@ pub struct WebhookEndpointPatch {
     pub events: Option<Vec<EventFilter>>,
     /// The format of the deliveries of later events. Pending deliveries retain their format.
     pub format: Option<WebhookFormat>,
+    /// The new secret. For 24 hours, deliveries are also signed with the previous one.
+    pub secret: Option<WebhookSecret>,
+    /// The header fields that replace all previous ones. Required with a `url` of another origin if the endpoint has
+    /// header fields, because their values are credentials of the previous receiver.
+    #[oai(validator(max_items = "8"))]
+    pub headers: Option<Vec<EndpointHeader>>,
     /// Whether the endpoint receives deliveries. Disabling it fails all pending deliveries.
     pub state: Option<EndpointState>,
 }

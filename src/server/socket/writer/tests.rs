@@ -66,3 +66,28 @@ async fn the_rest_of_a_partial_write_precedes_later_bytes() {
         assert!(received == [first, second, b"3".to_vec()].concat());
     }
 }
+
+#[tokio::test]
+async fn a_reset_ends_a_pending_write() {
+    let (writer, mut client) = connect().await;
+    let pending = tokio::spawn({
+        let writer = writer.clone();
+        async move {
+            let bytes = vec![b'1'; LARGE];
+            // The client does not read, so the buffers of the kernel are full after some writes.
+            loop {
+                if let Err(error) = poll_fn(|cx| writer.poll_write(cx, &bytes)).await {
+                    return error.kind();
+                }
+            }
+        }
+    });
+    while writer.0.lock().waker.is_none() {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    writer.reset();
+    let error = tokio::time::timeout(Duration::from_secs(60), pending).await.unwrap().unwrap();
+    assert_eq!(error, io::ErrorKind::BrokenPipe);
+    let read = client.read_to_end(&mut Vec::new()).await;
+    assert_eq!(read.unwrap_err().kind(), io::ErrorKind::ConnectionReset);
+}

@@ -1,6 +1,8 @@
 //! GitHub signatures: `X-Hub-Signature-256: sha256=HEX`, HMAC-SHA256 over the body. The signature does not
 //! cover the headers with the delivery id and the event type. A redelivery has the same delivery id. An equal body with another
-//! id is ignored for an hour.
+//! id is ignored for an hour. A webhook sends JSON, or a form whose field `payload` is the JSON.
+use std::borrow::Cow;
+
 use macros::operations;
 use serde::Deserialize;
 
@@ -9,7 +11,7 @@ use crate::{
     http::{
         operation::SignatureScheme,
         problem::{Error, Result},
-        signed_request::{SignedHeaders, SignedRequest, WebhookSigner},
+        signed_request::{FORM_URLENCODED, SignedForm, SignedHeaders, SignedRequest, WebhookSigner},
     },
     resources::webhooks::inbound::{
         TAG,
@@ -19,6 +21,7 @@ use crate::{
         signature::{NO_MATCH, Secrets, parse_mac},
         types::Provider,
     },
+    schema::{ErrorCode, form_decode},
 };
 
 /// GitHub, which sends repository events: a push can contain many commits.
@@ -32,6 +35,11 @@ impl WebhookSigner for Github {
                       Requires `X-GitHub-Delivery` and `X-GitHub-Event`.",
     };
     const MAX_BODY: usize = 1_048_576;
+    const FORM: Option<SignedForm> = Some(SignedForm {
+        schema: "GitHubForm",
+        description: "A webhook of GitHub with the content type of forms.",
+        field: "payload",
+    });
     const EXAMPLE: &'static str = r#"{"ref":"refs/heads/main","repository":{"full_name":"acme/handbook"}}"#;
 }
 
@@ -61,7 +69,7 @@ impl WebhookProvider for Github {
         let id = headers.get_single("x-github-delivery").filter(|id| is_identifier(id, b"-"));
         let event = headers.get_single("x-github-event").filter(|event| is_identifier(event, b"_-."));
         match (id, event) {
-            (Some(id), Some(event)) => VerifiedEvent::from_headers(id, event, body),
+            (Some(id), Some(event)) => VerifiedEvent::from_headers(id, event, &payload(headers, body)?),
             _ => Err(Error::InvalidSignature(
                 "X-GitHub-Delivery and X-GitHub-Event: must be identifiers of 1 to 100 characters, each sent once",
             )),
@@ -83,11 +91,30 @@ impl ReceiveApi<Github> {
     ///
     /// Verification and repeated events work as for Stripe. `X-GitHub-Delivery` identifies the event and
     /// `X-GitHub-Event` is its type. The signature does not cover these headers, so an equal body within an hour is a
-    /// repeated event too. The content type of the webhook must be `application/json`.
+    /// repeated event too. The body is the JSON, or a form whose only field `payload` is the JSON.
     #[oai(path = "/webhooks/github", method = "post", operation_id = "webhookEventsReceiveGithub")]
     async fn receive(&self, signed: SignedRequest<Github>) -> ReceiveResult {
         self.receive_signed(signed).await
     }
+}
+
+/// Returns the JSON of a body, which is the whole body or the only field of a form. The signature does not cover the media
+/// type, so neither kind of body must be valid as the other one.
+fn payload<'a>(headers: &SignedHeaders, body: &'a [u8]) -> Result<Cow<'a, [u8]>> {
+    let media_type = headers.get_single("content-type").and_then(|text| text.split(';').next());
+    if !media_type.is_some_and(|name| name.trim().eq_ignore_ascii_case(FORM_URLENCODED)) {
+        return Ok(Cow::Borrowed(body));
+    }
+    let field = body.strip_prefix(b"payload=").filter(|value| !value.contains(&b'&'));
+    let text = field.and_then(|value| form_decode(str::from_utf8(value).ok()?));
+    let invalid = || {
+        Error::invalid_field(
+            "#/payload",
+            ErrorCode::Invalid,
+            "must be the only field of the form, percent-encoded",
+        )
+    };
+    Ok(Cow::Owned(text.ok_or_else(invalid)?.into_owned().into_bytes()))
 }
 
 #[derive(Deserialize)]
@@ -167,6 +194,43 @@ mod tests {
         ] {
             assert!(is_rejected(&Github(secrets()).verify(&headers(&list), BODY, NOW)), "{list:?}");
         }
+    }
+
+    #[test]
+    fn a_form_contains_the_json_in_its_only_field() {
+        let verify = |body: &[u8], media_type: &str| {
+            let signature = format!("sha256={}", mac("whsec_of_today_and_on", body));
+            let list = [
+                ("x-github-delivery", "d-1"),
+                ("x-github-event", "push"),
+                ("x-hub-signature-256", signature.as_str()),
+                ("content-type", media_type),
+            ];
+            Github(secrets()).verify(&headers(&list), body, NOW).map(|event| event.body)
+        };
+        let form = "payload=%7B%22ref%22%3A%22refs%2Fheads%2Fa%2Bb+%26c%22%7D";
+        let json = r#"{"ref":"refs/heads/a+b &c"}"#;
+        assert_eq!(verify(form.as_bytes(), FORM_URLENCODED).ok().as_deref(), Some(json));
+        assert_eq!(
+            verify(form.as_bytes(), "Application/X-WWW-Form-Urlencoded ; charset=utf-8").ok().as_deref(),
+            Some(json)
+        );
+        for body in [
+            json,
+            "",
+            "payload",
+            "payload=",
+            "payload=%7B",
+            "payload=%7B%7D&payload=%7B%7D",
+            "a=b&payload=%7B%7D",
+            "payload=%7B%7D&a=b",
+            "payload=%",
+            "payload=%7B%ff%7D",
+            r#"{"message":"&payload=%7B%7D"}"#,
+        ] {
+            assert!(matches!(verify(body.as_bytes(), FORM_URLENCODED), Err(Error::Invalid(_))), "{body}");
+        }
+        assert!(matches!(verify(form.as_bytes(), "application/json"), Err(Error::Invalid(_))));
     }
 
     #[test]

@@ -65,8 +65,8 @@ mod tests {
 
     #[test]
     fn only_the_provider_of_an_event_type_handles_it() {
-        let paid = r#"{"data":{"object":{"metadata":{"invoice":"42"}}}}"#;
-        assert!(matches!(action(Provider::Stripe, "invoice.paid", paid), Action::SetInvoiceStatus(..)));
+        let paid = r#"{"data":{"object":{"id":"in_1","amount_paid":1,"currency":"usd","metadata":{"invoice":"42"}}}}"#;
+        assert!(matches!(action(Provider::Stripe, "invoice.paid", paid), Action::RecordPayment(_)));
         assert_eq!(action(Provider::Github, "invoice.paid", paid), Action::Unhandled);
         assert_eq!(action(Provider::Paypal, "invoice.paid", paid), Action::Unhandled);
         assert_eq!(action(Provider::Github, "push", r#"{"ref":"refs/heads/x"}"#), Action::ImportDocuments);

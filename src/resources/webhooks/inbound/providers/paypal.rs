@@ -1,6 +1,8 @@
 //! PayPal signatures: RSA with SHA-256 over the transmission id and time, the webhook id and the CRC-32 of
 //! the body. The certificate is configured by the operator; the URL in the webhook is validated and never
 //! requested.
+mod payments;
+
 use std::time::Duration;
 
 use base64::{Engine, prelude::BASE64_STANDARD};
@@ -48,7 +50,7 @@ impl WebhookSigner for Paypal {
                       `PayPal-Auth-Algo`.",
     };
     const MAX_BODY: usize = 262_144;
-    const EXAMPLE: &'static str = r#"{"id":"WH-58D329510W468432D-8HN650336L201105X","event_type":"PAYMENT.SALE.COMPLETED","resource":{"amount":{"total":"7.47","currency":"USD"}}}"#;
+    const EXAMPLE: &'static str = r#"{"id":"WH-58D329510W468432D-8HN650336L201105X","event_type":"PAYMENT.CAPTURE.COMPLETED","resource":{"id":"42311647XV020574X","status":"COMPLETED","invoice_id":"1","amount":{"value":"157.95","currency_code":"USD"}}}"#;
 }
 
 impl WebhookProvider for Paypal {
@@ -105,8 +107,8 @@ impl WebhookProvider for Paypal {
         }
     }
 
-    fn action(_kind: &str, _body: &str) -> Action {
-        Action::Unhandled
+    fn action(kind: &str, body: &str) -> Action {
+        payments::action(kind, body)
     }
 }
 
@@ -319,8 +321,25 @@ mod tests {
                 "{url}"
             );
         }
-        for url in [CERT, "https://api.sandbox.paypal.com/v1/notifications/certs/CERT-1"] {
+        for url in [
+            CERT,
+            "https://api.sandbox.paypal.com/v1/notifications/certs/CERT-1",
+            "https://api-m2.paypal.com/v1/notifications/certs/CERT-1",
+        ] {
             assert!(provider.verify(&headers(&transmission(&signature, url)), BODY, NOW).is_ok(), "{url}");
+        }
+    }
+
+    #[test]
+    fn accepts_transmission_ids_of_at_most_100_characters() {
+        let chain = chain(PAYPAL, false);
+        for (length, is_accepted) in [(100, true), (101, false)] {
+            let id = "a".repeat(length);
+            let signature = chain.sign(&format!("{id}|{TIME}|8PT597110X687430LKGECATA|{}", 0xd842_9b63_u32));
+            let mut list = transmission(&signature, CERT);
+            list[0].1 = &id;
+            let verified = chain.provider().verify(&headers(&list), BODY, NOW);
+            assert_eq!((verified.is_ok(), is_rejected(&verified)), (is_accepted, !is_accepted), "{length}");
         }
     }
 
