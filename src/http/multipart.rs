@@ -60,6 +60,11 @@ impl Multipart {
         Multipart { body: body.boxed(), buffer, delimiter, remaining: limit, limit, state: State::Preamble }
     }
 
+    /// Changes the limit of the body. Call it before the first part is read.
+    pub fn with_limit(self, limit: usize) -> Self {
+        Multipart { remaining: limit, limit, ..self }
+    }
+
     /// Returns the next part. The unread rest of the current part is skipped.
     pub async fn next_part(&mut self) -> Result<Option<Part>> {
         while matches!(self.state, State::Preamble | State::InPart) {

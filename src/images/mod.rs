@@ -52,6 +52,9 @@ pub struct Limits {
 }
 
 impl Limits {
+    /// The limits of a server without settings.
+    pub const DEFAULT: Limits = Limits { bytes: 20 << 20, pixels: 50_000_000 };
+
     /// Memory for the pixels of one image while it is decoded and encoded, in bytes: 7 per pixel.
     pub fn memory(&self) -> u64 {
         7 * self.pixels

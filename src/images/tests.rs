@@ -10,8 +10,7 @@ mod variants;
 
 use super::{ImageError, Limits, SanitizedImage, sanitize_within};
 
-/// The default limits.
-const LIMITS: Limits = Limits { bytes: 20 << 20, pixels: 50_000_000 };
+const LIMITS: Limits = Limits::DEFAULT;
 
 fn sanitized(bytes: &[u8]) -> Result<SanitizedImage, ImageError> {
     sanitize_within(bytes, &samples::guard())

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use tenon::http::auth::Role;
 
 use crate::{
-    multipart::{FORM, GIF, Part, form, jpeg, png, png_of, upload},
+    multipart::{FORM, GIF, Part, form, jpeg, plain_png, png, png_of, upload},
     support::{Api, Response},
 };
 
@@ -205,8 +205,8 @@ async fn keeps_the_scan_of_a_jpeg_and_removes_its_metadata() {
 async fn limits_of_bytes_and_pixels_are_settings() {
     let api = Api::with(&[("media_max_bytes", "2048"), ("media_max_pixels", "10000")]).await;
     let author = api.sign_in(Role::Author).await;
-    upload(&author, &[("file", None, &png(100, 100, 1))]).await.is(201);
-    let rejected = upload(&author, &[("file", None, &png(101, 100, 1))]).await.is(400);
+    upload(&author, &[("file", None, &plain_png(100, 100))]).await.is(201);
+    let rejected = upload(&author, &[("file", None, &plain_png(101, 100))]).await.is(400);
     assert!(rejected.body.to_string().contains("10000 pixels"), "{}", rejected.body);
     let noise: Vec<u8> = (0..3000_u32).map(|number| (number * number >> 3) as u8).collect();
     let large = png_of(8, 6, &noise, &[]);
@@ -216,9 +216,44 @@ async fn limits_of_bytes_and_pixels_are_settings() {
         "{}",
         rejected.body
     );
-    // The length of the form is checked before it is read.
-    let client = author.header("content-type", FORM);
-    client.send(Method::POST, "/api/upload", Some(Body::from(vec![b' '; 2048 + 65_537]))).await.is(413);
+    // The form has a limit of its own, with and without a declared length.
+    let body = vec![b' '; 2048 + 65_537];
+    for length in [None, Some(body.len().to_string())] {
+        let mut client = author.header("content-type", FORM);
+        if let Some(length) = &length {
+            client = client.header("content-length", length);
+        }
+        let rejected = client.send(Method::POST, "/api/upload", Some(Body::from(body.clone()))).await.is(413);
+        assert!(
+            rejected.body["detail"].as_str().is_some_and(|it| it.contains("67584 bytes")),
+            "{}",
+            rejected.body
+        );
+        assert_eq!(rejected.body["code"], "payload-too-large");
+    }
+}
+
+#[api_test]
+async fn the_openapi_document_states_the_configured_limits() {
+    let api = Api::with(&[("media_max_bytes", "2048"), ("media_max_pixels", "10000")]).await;
+    let standard = Api::start().await;
+    for path in ["/openapi.json", "/openapi-3.0.json"] {
+        let (served, usual) = (api.get(path).await.is(200), standard.get(path).await.is(200));
+        let text = |response: &Response| {
+            let file = &response.body["components"]["schemas"]["MediaInput"]["properties"]["file"];
+            file["description"].as_str().expect("a description").to_owned()
+        };
+        let limits = "at most 2048 bytes (`media_max_bytes`) and 10000 pixels";
+        assert!(text(&served).contains(limits), "{path}: {}", text(&served));
+        let limits = "at most 20971520 bytes (`media_max_bytes`) and 50000000 pixels";
+        assert!(text(&usual).contains(limits), "{path}: {}", text(&usual));
+        assert_ne!(served.header("etag"), usual.header("etag"));
+        api.header("if-none-match", served.header("etag")).get(path).await.is(304);
+        let compressed = api.header("accept-encoding", "gzip").get(path).await.is(200);
+        assert_eq!(compressed.header("content-encoding"), "gzip");
+    }
+    let yaml = String::from_utf8(api.get("/openapi.yaml").await.is(200).bytes.to_vec()).expect("UTF-8");
+    assert!(yaml.contains("at most 2048 bytes") && !yaml.contains("20971520 bytes"));
 }
 
 #[api_test]

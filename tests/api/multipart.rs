@@ -42,6 +42,14 @@ pub fn png(width: u32, height: u32, seed: u8) -> Vec<u8> {
     png_of(width, height, &rows.finish().expect("memory accepts writes"), &[])
 }
 
+/// Returns a small PNG file of this size: all pixels are black.
+pub fn plain_png(width: u32, height: u32) -> Vec<u8> {
+    let mut rows = ZlibEncoder::new(Vec::new(), Compression::fast());
+    let row = vec![0; 1 + 3 * width as usize];
+    (0..height).for_each(|_| rows.write_all(&row).expect("memory accepts writes"));
+    png_of(width, height, &rows.finish().expect("memory accepts writes"), &[])
+}
+
 /// Returns a PNG with this size in its header, this compressed data and additional chunks.
 pub fn png_of(width: u32, height: u32, data: &[u8], chunks: &[(&[u8; 4], &[u8])]) -> Vec<u8> {
     let mut bytes = b"\x89PNG\r\n\x1a\n".to_vec();

@@ -61,7 +61,7 @@ pub struct MediaLibrary {
     pub(super) blobs: Blobs,
     pub(super) sizes: VariantSizes,
     /// The limits of an uploaded image.
-    pub(super) limits: Limits,
+    pub limits: Limits,
     /// Maximum bytes of the variants of all images.
     pub(super) variants_bytes: i64,
     pub(super) variant_uses: VariantUses,

@@ -1,4 +1,4 @@
-//! Uploads: reads the form as a stream, re-encodes the image without metadata and stores it once per account.
+//! Uploads: reads the form as a stream, removes the metadata of the image and stores it once per account.
 use std::{
     io::ErrorKind,
     path::{Path, PathBuf},
@@ -65,9 +65,11 @@ impl MediaLibrary {
     pub async fn upload(
         &self,
         caller: &Principal,
-        mut form: Multipart,
+        form: Multipart,
         attempt: Option<IdempotentRequest>,
     ) -> Result<Outcome<Media>> {
+        // A body without `Content-Length` passes the check of its length.
+        let mut form = form.with_limit(self.max_form_bytes());
         self.check_quota(self.db.read(), caller.user, 0).await?;
         let upload = self.read_form(&mut form).await?;
         let attempt = attempt.map(|attempt| attempt.with_body_digest(&upload.digest()));
