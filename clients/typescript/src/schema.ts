@@ -754,9 +754,10 @@ export interface paths {
          *     event `reset`, at the start or later: its `data` is `{"after": …}`, the position after which the
          *     stream continues, and the client must reload all resources that it displays.
          *
-         *     A heartbeat (an `id` without `data`) is sent on connect and every 15 seconds. It keeps the connection
-         *     open and moves the resume position. A client that reads too slowly is disconnected and can resume.
-         *     Each caller can have ten streams at a time.
+         *     An event `heartbeat` is sent on connect and every 15 seconds. It keeps the connection open and moves the
+         *     resume position; its `data` is that of `reset`. A client that reads too slowly is disconnected and can
+         *     resume. Each caller can have ten streams at a time: a further one ends at once and has a `retry` of one
+         *     minute. A `Last-Event-ID` that is not a position of this log starts with `reset`.
          *
          *     Scope of an API key: `events:read`.
          */
@@ -1570,7 +1571,7 @@ export interface paths {
         put?: never;
         /**
          * Upload an image
-         * @description Each request uploads one image. The server decodes and re-encodes the image, removes its metadata and
+         * @description Each request uploads one image. The server decodes the image completely, removes its metadata and
          *     stores the result under a new, unguessable URL. If the caller has already uploaded the same image, the
          *     response is the existing one (200).
          *
@@ -1985,7 +1986,7 @@ export interface paths {
         /**
          * Get an invoice
          * @description The amount is in the currency of the locale. If it was converted, `original` contains the original
-         *     amount and the rate.
+         *     amount and the rate. `payments` contains the payments that providers reported.
          *
          *     Scope of an API key: `invoices:read`.
          */
@@ -2002,7 +2003,7 @@ export interface paths {
         post?: never;
         /**
          * Delete an invoice
-         * @description An invoice that is or was paid cannot be deleted, even if it is void (409).
+         * @description An invoice that is or was paid, or that has payments, cannot be deleted, even if it is void (409).
          *
          *     Scope of an API key: `invoices:write`.
          */
@@ -2229,7 +2230,7 @@ export interface paths {
          * Create a webhook endpoint
          * @description The endpoint receives the events that occur from now on. An API key needs the scopes of all topics in
          *     `events` (403). At most 100 endpoints can exist (409). The field `secret` is returned only in this
-         *     response. Because it is a secret, the response is not stored: the operation does not accept an
+         *     response, and the values of `headers` never. Because it is a secret, the response is not stored: the operation does not accept an
          *     `Idempotency-Key`.
          *
          *     Scope of an API key: `webhook-endpoints:write`.
@@ -2275,7 +2276,7 @@ export interface paths {
         head?: never;
         /**
          * Update a webhook endpoint
-         * @description The body is a merge patch (RFC 7396). An endpoint that is enabled again receives the events that occur
+         * @description The body is a merge patch (RFC 7396). `headers` replaces all header fields of the endpoint. An endpoint that is enabled again receives the events that occur
          *     from then on. An API key needs the scopes of all topics in the old and in the new `events`, and for a
          *     new `url` also the scopes of all pending deliveries (403).
          *
@@ -2462,7 +2463,7 @@ export interface paths {
          * Receive an event from GitHub
          * @description Verification and repeated events work as for Stripe. `X-GitHub-Delivery` identifies the event and
          *     `X-GitHub-Event` is its type. The signature does not cover these headers, so an equal body within an hour is a
-         *     repeated event too. The content type of the webhook must be `application/json`.
+         *     repeated event too. The body is the JSON, or a form whose only field `payload` is the JSON.
          */
         post: operations["webhookEventsReceiveGithub"];
         delete?: never;
@@ -2504,8 +2505,8 @@ export interface paths {
         /**
          * Receive an event from Stripe
          * @description The signature is verified over the raw bytes before the body is parsed; an invalid signature is
-         *     rejected (400). A repeated event returns 200 and has no further effect. Returns 404 if no Stripe
-         *     secret is configured.
+         *     rejected (400). A repeated event returns 200 and has no further effect, unless it failed: then it is
+         *     enqueued again. Returns 404 if no Stripe secret is configured.
          */
         post: operations["webhookEventsReceiveStripe"];
         delete?: never;
@@ -4547,6 +4548,22 @@ export interface components {
             pagination: components["schemas"]["Pagination"];
         };
         /**
+         * @description A header field that is added to the deliveries of an endpoint.
+         * @example {
+         *       "name": "authorization",
+         *       "value": "Bearer token-of-the-receiver"
+         *     }
+         */
+        EndpointHeader: {
+            /**
+             * @description The name. Names that the sender sets (`Content-*`, `Webhook-*`, `Ce-*`, `User-Agent`, trace headers) and those that
+             *     concern the connection (`Host`, `Proxy-*`, `TE`, `Upgrade` and others) are rejected.
+             */
+            name: string;
+            /** @description The value. It is stored sealed and never returned. */
+            value: string;
+        };
+        /**
          * @description Whether an endpoint receives deliveries.
          * @enum {string}
          */
@@ -4645,6 +4662,16 @@ export interface components {
          */
         Geo: "auto" | "off";
         /**
+         * @description A webhook of GitHub with the content type of forms.
+         * @example {
+         *       "payload": "{\"ref\":\"refs/heads/main\",\"repository\":{\"full_name\":\"acme/handbook\"}}"
+         *     }
+         */
+        GitHubForm: {
+            /** @description The JSON of the event. */
+            payload: string;
+        };
+        /**
          * @description The health of the service and its components.
          * @example {
          *       "status": "ok",
@@ -4692,6 +4719,18 @@ export interface components {
          *       },
          *       "status": "pending",
          *       "date": "2025-11-21",
+         *       "payments": [
+         *         {
+         *           "id": "0199c0de-3434-7c3d-8e1f-2a3b4c5d6e7f",
+         *           "provider": "stripe",
+         *           "reference": "pi_3SVr2wGQ",
+         *           "amount": 10000,
+         *           "currency": "USD",
+         *           "refunded": 0,
+         *           "outcome": "amount-mismatch",
+         *           "createdAt": "2025-11-21T09:00:00.000Z"
+         *         }
+         *       ],
          *       "createdAt": "2025-11-21T09:00:00.000Z",
          *       "updatedAt": "2025-11-21T09:00:00.000Z"
          *     }
@@ -4730,6 +4769,8 @@ export interface components {
              * @description The date of the invoice.
              */
             date: string;
+            /** @description The payments that providers reported, newest first. At most 100 are listed. */
+            payments: components["schemas"]["Payment"][];
             /**
              * Format: date-time
              * @description When the invoice was created.
@@ -4949,6 +4990,9 @@ export interface components {
          *         "posts"
          *       ],
          *       "format": "standard",
+         *       "headerNames": [
+         *         "authorization"
+         *       ],
          *       "state": "enabled",
          *       "createdAt": "2025-11-21T10:30:00.000Z",
          *       "updatedAt": "2025-11-21T10:30:00.000Z",
@@ -4969,6 +5013,8 @@ export interface components {
             events: ("channels" | "comments" | "customers" | "documents" | "invoices" | "media" | "messages" | "posts" | "rates" | "redirects" | "revenues" | "tags" | "users" | "channel.created" | "channel.updated" | "channel.deleted" | "comment.created" | "comment.updated" | "comment.deleted" | "customer.created" | "customer.updated" | "customer.deleted" | "document.created" | "document.updated" | "document.deleted" | "document.restored" | "invoice.created" | "invoice.updated" | "invoice.paid" | "invoice.voided" | "invoice.deleted" | "media.created" | "media.updated" | "media.deleted" | "message.created" | "message.updated" | "message.deleted" | "post.created" | "post.updated" | "post.published" | "post.unpublished" | "post.deleted" | "post.restored" | "rates.updated" | "redirect.created" | "redirect.updated" | "redirects.imported" | "redirect.deleted" | "revenue.updated" | "revenue.deleted" | "tag.created" | "tag.updated" | "tag.deleted" | "user.created" | "user.updated" | "user.deleted")[];
             /** @description The format of the deliveries. */
             format: components["schemas"]["WebhookFormat"];
+            /** @description The names of the header fields that are added to the deliveries. The values are never returned. */
+            headerNames: string[];
             /** @description Whether the endpoint receives deliveries. */
             state: components["schemas"]["EndpointState"];
             /** @description The reason why the endpoint is disabled. Absent if it is enabled. */
@@ -5217,14 +5263,22 @@ export interface components {
          *       "height": 1200,
          *       "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
          *       "blurhash": "LEHV6nWB2yk8pyo0adR*.7kCMdnj",
+         *       "dominantColor": "#8a5c3e",
+         *       "aspectRatio": 1.333333,
          *       "alt": "A dovetail joint, seen from the side",
          *       "focusX": 0.5,
          *       "focusY": 0.25,
-         *       "variants": [
+         *       "sources": [
          *         {
-         *           "url": "/media/7d0f1c9a3b5e4f6081a2b3c4d5e6f708.jpg?w=640&format=webp",
-         *           "width": 640,
-         *           "height": 480
+         *           "type": "image/webp",
+         *           "srcset": "/media/7d0f1c9a3b5e4f6081a2b3c4d5e6f708.jpg?w=640&format=webp 640w",
+         *           "variants": [
+         *             {
+         *               "url": "/media/7d0f1c9a3b5e4f6081a2b3c4d5e6f708.jpg?w=640&format=webp",
+         *               "width": 640,
+         *               "height": 480
+         *             }
+         *           ]
          *         }
          *       ],
          *       "uploadedBy": "0199c0de-1111-7c3d-8e1f-2a3b4c5d6e7f",
@@ -5263,6 +5317,13 @@ export interface components {
             sha256: string;
             /** @description A BlurHash placeholder to render while the image loads. */
             blurhash: string;
+            /** @description The most frequent color, as a background while the image loads. */
+            dominantColor: string;
+            /**
+             * Format: double
+             * @description Width divided by height, for the CSS property `aspect-ratio`.
+             */
+            aspectRatio: number;
             /** @description The alternative text, for users who cannot see the image. */
             alt?: string;
             /**
@@ -5276,10 +5337,10 @@ export interface components {
              */
             focusY?: number;
             /**
-             * @description The image in the widths that pages commonly use, narrowest first. Empty for a GIF, which may be
+             * @description The image in the formats and widths that pages commonly use: WebP, and then the stored format. Animations stay
              *     animated.
              */
-            variants: components["schemas"]["MediaVariant"][];
+            sources: components["schemas"]["MediaSource"][];
             /**
              * Format: uuid
              * @description The account that uploaded the image. Absent if the account is deleted or the image was imported.
@@ -5316,7 +5377,7 @@ export interface components {
         MediaInput: {
             /**
              * Format: binary
-             * @description The image: JPEG, PNG, WebP or GIF. At most 5 MiB, 40 million pixels (25 million if transparent or progressive), 8,192 pixels per side and 100 frames. The format is detected from the content; the file name and the declared type are ignored. Metadata, such as the location, is removed.
+             * @description The image: JPEG, PNG, WebP or GIF, at most 20971520 bytes (`media_max_bytes`) and 50000000 pixels (`media_max_pixels`). Encodings that need more memory, such as GIF and transparent WebP, may have fewer pixels. A side has at most 16383 pixels, and an animation 100 frames. The format is detected from the content; the file name and the declared type are ignored. Metadata, such as the location, is removed.
              */
             file: string;
             /** @description The alternative text: a description of the image for people who cannot see it. */
@@ -5358,12 +5419,37 @@ export interface components {
             focusY?: number | null;
         };
         /**
+         * @description An image in one format, as one `source` of a `picture` element.
+         * @example {
+         *       "type": "image/webp",
+         *       "srcset": "/media/7d0f1c9a3b5e4f6081a2b3c4d5e6f708.jpg?w=640&format=webp 640w",
+         *       "variants": [
+         *         {
+         *           "url": "/media/7d0f1c9a3b5e4f6081a2b3c4d5e6f708.jpg?w=640&format=webp",
+         *           "width": 640,
+         *           "height": 480
+         *         }
+         *       ]
+         *     }
+         */
+        MediaSource: {
+            /** @description The media type of all variants. */
+            type: components["schemas"]["MediaType"];
+            /** @description The URLs of all variants with their widths, for the attribute `srcset`. */
+            srcset: string;
+            /**
+             * @description The variants, narrowest first. The last one has the full width, unless the image is wider than all sizes of the
+             *     server.
+             */
+            variants: components["schemas"]["MediaVariant"][];
+        };
+        /**
          * @description The media type of an image.
          * @enum {string}
          */
         MediaType: "image/jpeg" | "image/png" | "image/webp" | "image/gif";
         /**
-         * @description A resized version of an image.
+         * @description A version of an image in one size.
          * @example {
          *       "url": "/media/7d0f1c9a3b5e4f6081a2b3c4d5e6f708.jpg?w=640&format=webp",
          *       "width": 640,
@@ -5538,6 +5624,59 @@ export interface components {
             /** @description The value of `after` for the next page. Absent on the last page. */
             nextCursor?: string;
         };
+        /**
+         * @description A payment of an invoice that a provider reported.
+         * @example {
+         *       "id": "0199c0de-3434-7c3d-8e1f-2a3b4c5d6e7f",
+         *       "provider": "stripe",
+         *       "reference": "pi_3SVr2wGQ",
+         *       "amount": 10000,
+         *       "currency": "USD",
+         *       "refunded": 0,
+         *       "outcome": "amount-mismatch",
+         *       "createdAt": "2025-11-21T09:00:00.000Z"
+         *     }
+         */
+        Payment: {
+            /**
+             * Format: uuid
+             * @description The id of the payment.
+             */
+            id: string;
+            /** @description The provider of the payment. */
+            provider: components["schemas"]["PaymentProvider"];
+            /** @description The provider's id of the payment intent, the charge or the capture, or of the object that reported it first. */
+            reference: string;
+            /**
+             * Format: int64
+             * @description The amount in minor units of `currency`.
+             */
+            amount: number;
+            /** @description The currency of the payment. */
+            currency: string;
+            /**
+             * Format: int64
+             * @description The sum of all refunds, in minor units of `currency`.
+             */
+            refunded: number;
+            /** @description The effect of the payment on the invoice. */
+            outcome: components["schemas"]["PaymentOutcome"];
+            /**
+             * Format: date-time
+             * @description The time at which the first event about the payment was handled.
+             */
+            createdAt: string;
+        };
+        /**
+         * @description The effect of a payment on its invoice.
+         * @enum {string}
+         */
+        PaymentOutcome: "paid" | "amount-mismatch" | "invoice-closed";
+        /**
+         * @description The provider of a payment.
+         * @enum {string}
+         */
+        PaymentProvider: "stripe" | "paypal";
         /**
          * @description A post with all fields.
          * @example {
@@ -6906,6 +7045,9 @@ export interface components {
          *         "posts"
          *       ],
          *       "format": "standard",
+         *       "headerNames": [
+         *         "authorization"
+         *       ],
          *       "state": "enabled",
          *       "createdAt": "2025-11-21T10:30:00.000Z",
          *       "updatedAt": "2025-11-21T10:30:00.000Z"
@@ -6925,6 +7067,8 @@ export interface components {
             events: ("channels" | "comments" | "customers" | "documents" | "invoices" | "media" | "messages" | "posts" | "rates" | "redirects" | "revenues" | "tags" | "users" | "channel.created" | "channel.updated" | "channel.deleted" | "comment.created" | "comment.updated" | "comment.deleted" | "customer.created" | "customer.updated" | "customer.deleted" | "document.created" | "document.updated" | "document.deleted" | "document.restored" | "invoice.created" | "invoice.updated" | "invoice.paid" | "invoice.voided" | "invoice.deleted" | "media.created" | "media.updated" | "media.deleted" | "message.created" | "message.updated" | "message.deleted" | "post.created" | "post.updated" | "post.published" | "post.unpublished" | "post.deleted" | "post.restored" | "rates.updated" | "redirect.created" | "redirect.updated" | "redirects.imported" | "redirect.deleted" | "revenue.updated" | "revenue.deleted" | "tag.created" | "tag.updated" | "tag.deleted" | "user.created" | "user.updated" | "user.deleted")[];
             /** @description The format of the deliveries. */
             format: components["schemas"]["WebhookFormat"];
+            /** @description The names of the header fields that are added to the deliveries. The values are never returned. */
+            headerNames: string[];
             /** @description Whether the endpoint receives deliveries. */
             state: components["schemas"]["EndpointState"];
             /** @description The reason why the endpoint is disabled. Absent if it is enabled. */
@@ -6954,7 +7098,13 @@ export interface components {
          *         "invoice.paid",
          *         "posts"
          *       ],
-         *       "format": "cloudevents"
+         *       "format": "cloudevents",
+         *       "headers": [
+         *         {
+         *           "name": "authorization",
+         *           "value": "Bearer token-of-the-receiver"
+         *         }
+         *       ]
          *     }
          */
         WebhookEndpointInput: {
@@ -6972,6 +7122,13 @@ export interface components {
              * @default standard
              */
             format?: components["schemas"]["WebhookFormat"];
+            /** @description The secret that signs the deliveries: `whsec_` and 24 to 64 bytes in base64. Default: a random secret. */
+            secret?: string;
+            /**
+             * @description Header fields that are added to the deliveries, such as `Authorization`.
+             * @default []
+             */
+            headers?: components["schemas"]["EndpointHeader"][];
         };
         /** @description One page of a list. */
         WebhookEndpointPage: {
@@ -6989,6 +7146,12 @@ export interface components {
          *         "posts"
          *       ],
          *       "format": "standard",
+         *       "headers": [
+         *         {
+         *           "name": "authorization",
+         *           "value": "Bearer token-of-the-receiver"
+         *         }
+         *       ],
          *       "state": "enabled"
          *     }
          */
@@ -7001,6 +7164,13 @@ export interface components {
             events?: ("channels" | "comments" | "customers" | "documents" | "invoices" | "media" | "messages" | "posts" | "rates" | "redirects" | "revenues" | "tags" | "users" | "channel.created" | "channel.updated" | "channel.deleted" | "comment.created" | "comment.updated" | "comment.deleted" | "customer.created" | "customer.updated" | "customer.deleted" | "document.created" | "document.updated" | "document.deleted" | "document.restored" | "invoice.created" | "invoice.updated" | "invoice.paid" | "invoice.voided" | "invoice.deleted" | "media.created" | "media.updated" | "media.deleted" | "message.created" | "message.updated" | "message.deleted" | "post.created" | "post.updated" | "post.published" | "post.unpublished" | "post.deleted" | "post.restored" | "rates.updated" | "redirect.created" | "redirect.updated" | "redirects.imported" | "redirect.deleted" | "revenue.updated" | "revenue.deleted" | "tag.created" | "tag.updated" | "tag.deleted" | "user.created" | "user.updated" | "user.deleted")[];
             /** @description The format of the deliveries of later events. Pending deliveries retain their format. */
             format?: components["schemas"]["WebhookFormat"];
+            /** @description The new secret. For 24 hours, deliveries are also signed with the previous one. */
+            secret?: string;
+            /**
+             * @description The header fields that replace all previous ones. Required with a `url` of another origin if the endpoint has
+             *     header fields, because their values are credentials of the previous receiver.
+             */
+            headers?: components["schemas"]["EndpointHeader"][];
             /** @description Whether the endpoint receives deliveries. Disabling it fails all pending deliveries. */
             state?: components["schemas"]["EndpointState"];
         };
@@ -7016,7 +7186,7 @@ export interface components {
          *       "attempts": 1,
          *       "receivedAt": "2025-11-21T09:00:00.000Z",
          *       "handledAt": "2025-11-21T09:00:00.040Z",
-         *       "body": "{\"id\":\"evt_1SVr2xGQ\",\"object\":\"event\",\"type\":\"invoice.paid\",\"data\":{\"object\":{\"id\":\"in_1SVr2wGQ\",\"metadata\":{\"invoice\":\"1\"}}}}"
+         *       "body": "{\"id\":\"evt_1SVr2xGQ\",\"object\":\"event\",\"type\":\"invoice.paid\",\"data\":{\"object\":{\"id\":\"in_1SVr2wGQ\",\"object\":\"invoice\",\"status\":\"paid\",\"amount_paid\":15795,\"currency\":\"usd\",\"metadata\":{\"invoice\":\"1\"}}}}"
          *     }
          */
         WebhookEvent: {
@@ -7027,7 +7197,7 @@ export interface components {
             id: string;
             /** @description The provider that sent the event. */
             provider: components["schemas"]["Provider"];
-            /** @description The event id of the provider. An event with a known id is not stored again. */
+            /** @description The event id of the provider. An event with a known id is not stored again; if it failed, it is enqueued again. */
             providerId: string;
             /** @description The event type of the provider. */
             type: string;
@@ -7050,7 +7220,7 @@ export interface components {
              * @description The time of the last handling.
              */
             handledAt?: string;
-            /** @description The received JSON body, as a string. */
+            /** @description The received JSON body, as a string. Of a form, the value of its field. */
             body: string;
         };
         /**
@@ -7080,7 +7250,7 @@ export interface components {
             id: string;
             /** @description The provider that sent the event. */
             provider: components["schemas"]["Provider"];
-            /** @description The event id of the provider. An event with a known id is not stored again. */
+            /** @description The event id of the provider. An event with a known id is not stored again; if it failed, it is enqueued again. */
             providerId: string;
             /** @description The event type of the provider. */
             type: string;
@@ -8188,7 +8358,7 @@ export interface components {
                  *       "title": "Payload too large",
                  *       "status": 413,
                  *       "code": "payload-too-large",
-                 *       "detail": "Send at most 1,048,576 bytes, or 5,242,880 bytes for an image. To import many records or redirects, run `tenon import json` on the server.",
+                 *       "detail": "Send at most 1,048,576 bytes, or `media_max_bytes` (by default 20,971,520) bytes for an image. To import many records or redirects, run `tenon import json` on the server.",
                  *       "instance": "urn:request:0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f",
                  *       "trace": "0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f",
                  *       "errors": []
@@ -8638,10 +8808,10 @@ export interface components {
          * @example fr-CA, fr;q=0.9, en;q=0.5
          */
         AcceptLanguage: string;
-        /** @description The `id` of the last event that the client received (HTML Standard, section 9.2.4). The stream begins with the events after it. Takes precedence over `after`. */
+        /** @description The `id` of the last event that the client received (HTML Standard, section 9.2.4). The stream begins with the events after it. Takes precedence over `after`. A text that is not a position of this log starts the stream with an event `reset`. */
         LastEventID: string;
         /**
-         * @description A unique key for this create. A retry with the same key and body within 24 hours creates nothing and returns the stored response. The same key with another body is rejected with 422.
+         * @description A unique key for this create. A retry with the same key and body within 24 hours creates nothing and returns the stored response. The same key with another body is rejected with 422. `"k"` (a string of structured fields) and `k` are the same key.
          * @example 7f3e1b0c-post-welcome
          */
         IdempotencyKey: string;
@@ -8939,13 +9109,13 @@ export interface components {
          */
         "X-Robots-Tag": "noindex";
         /**
-         * @description The remaining rate limit: `r` requests, reset in `t` seconds.
-         * @example "anonymous";r=59;t=1
+         * @description The remaining rate limits: `r` requests, reset in `t` seconds. `r=0` marks the one that rejects the request.
+         * @example "anonymous-burst";r=59;t=1
          */
         RateLimit: string;
         /**
-         * @description The rate limit: `q` requests per `w` seconds.
-         * @example "anonymous";q=300;w=60
+         * @description The rate limits of the request: `q` requests per `w` seconds, on average and in a burst.
+         * @example "anonymous";q=300;w=60, "anonymous-burst";q=60;w=12
          */
         "RateLimit-Policy": string;
         /**
@@ -9703,7 +9873,7 @@ export interface operations {
             query?: never;
             header?: {
                 /**
-                 * @description A unique key for this create. A retry with the same key and body within 24 hours creates nothing and returns the stored response. The same key with another body is rejected with 422.
+                 * @description A unique key for this create. A retry with the same key and body within 24 hours creates nothing and returns the stored response. The same key with another body is rejected with 422. `"k"` (a string of structured fields) and `k` are the same key.
                  * @example 7f3e1b0c-post-welcome
                  */
                 "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
@@ -9976,7 +10146,7 @@ export interface operations {
             query?: never;
             header?: {
                 /**
-                 * @description A unique key for this create. A retry with the same key and body within 24 hours creates nothing and returns the stored response. The same key with another body is rejected with 422.
+                 * @description A unique key for this create. A retry with the same key and body within 24 hours creates nothing and returns the stored response. The same key with another body is rejected with 422. `"k"` (a string of structured fields) and `k` are the same key.
                  * @example 7f3e1b0c-post-welcome
                  */
                 "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
@@ -10534,7 +10704,7 @@ export interface operations {
             query?: never;
             header?: {
                 /**
-                 * @description A unique key for this create. A retry with the same key and body within 24 hours creates nothing and returns the stored response. The same key with another body is rejected with 422.
+                 * @description A unique key for this create. A retry with the same key and body within 24 hours creates nothing and returns the stored response. The same key with another body is rejected with 422. `"k"` (a string of structured fields) and `k` are the same key.
                  * @example 7f3e1b0c-post-welcome
                  */
                 "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
@@ -11083,7 +11253,7 @@ export interface operations {
                 after?: number;
             };
             header?: {
-                /** @description The `id` of the last event that the client received (HTML Standard, section 9.2.4). The stream begins with the events after it. Takes precedence over `after`. */
+                /** @description The `id` of the last event that the client received (HTML Standard, section 9.2.4). The stream begins with the events after it. Takes precedence over `after`. A text that is not a position of this log starts the stream with an event `reset`. */
                 "Last-Event-ID"?: components["parameters"]["LastEventID"];
             };
             path?: never;
@@ -11906,7 +12076,7 @@ export interface operations {
             query?: never;
             header?: {
                 /**
-                 * @description A unique key for this create. A retry with the same key and body within 24 hours creates nothing and returns the stored response. The same key with another body is rejected with 422.
+                 * @description A unique key for this create. A retry with the same key and body within 24 hours creates nothing and returns the stored response. The same key with another body is rejected with 422. `"k"` (a string of structured fields) and `k` are the same key.
                  * @example 7f3e1b0c-post-welcome
                  */
                 "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
@@ -12263,7 +12433,7 @@ export interface operations {
             query?: never;
             header?: {
                 /**
-                 * @description A unique key for this create. A retry with the same key and body within 24 hours creates nothing and returns the stored response. The same key with another body is rejected with 422.
+                 * @description A unique key for this create. A retry with the same key and body within 24 hours creates nothing and returns the stored response. The same key with another body is rejected with 422. `"k"` (a string of structured fields) and `k` are the same key.
                  * @example 7f3e1b0c-post-welcome
                  */
                 "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
@@ -12744,7 +12914,7 @@ export interface operations {
             query?: never;
             header?: {
                 /**
-                 * @description A unique key for this create. A retry with the same key and body within 24 hours creates nothing and returns the stored response. The same key with another body is rejected with 422.
+                 * @description A unique key for this create. A retry with the same key and body within 24 hours creates nothing and returns the stored response. The same key with another body is rejected with 422. `"k"` (a string of structured fields) and `k` are the same key.
                  * @example 7f3e1b0c-post-welcome
                  */
                 "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
@@ -12836,7 +13006,7 @@ export interface operations {
             query?: never;
             header?: {
                 /**
-                 * @description A unique key for this create. A retry with the same key and body within 24 hours creates nothing and returns the stored response. The same key with another body is rejected with 422.
+                 * @description A unique key for this create. A retry with the same key and body within 24 hours creates nothing and returns the stored response. The same key with another body is rejected with 422. `"k"` (a string of structured fields) and `k` are the same key.
                  * @example 7f3e1b0c-post-welcome
                  */
                 "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
@@ -12928,7 +13098,7 @@ export interface operations {
             query?: never;
             header?: {
                 /**
-                 * @description A unique key for this create. A retry with the same key and body within 24 hours creates nothing and returns the stored response. The same key with another body is rejected with 422.
+                 * @description A unique key for this create. A retry with the same key and body within 24 hours creates nothing and returns the stored response. The same key with another body is rejected with 422. `"k"` (a string of structured fields) and `k` are the same key.
                  * @example 7f3e1b0c-post-welcome
                  */
                 "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
@@ -13052,7 +13222,7 @@ export interface operations {
             query?: never;
             header?: {
                 /**
-                 * @description A unique key for this create. A retry with the same key and body within 24 hours creates nothing and returns the stored response. The same key with another body is rejected with 422.
+                 * @description A unique key for this create. A retry with the same key and body within 24 hours creates nothing and returns the stored response. The same key with another body is rejected with 422. `"k"` (a string of structured fields) and `k` are the same key.
                  * @example 7f3e1b0c-post-welcome
                  */
                 "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
@@ -13584,7 +13754,7 @@ export interface operations {
             query?: never;
             header?: {
                 /**
-                 * @description A unique key for this create. A retry with the same key and body within 24 hours creates nothing and returns the stored response. The same key with another body is rejected with 422.
+                 * @description A unique key for this create. A retry with the same key and body within 24 hours creates nothing and returns the stored response. The same key with another body is rejected with 422. `"k"` (a string of structured fields) and `k` are the same key.
                  * @example 7f3e1b0c-post-welcome
                  */
                 "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
@@ -13913,7 +14083,7 @@ export interface operations {
             query?: never;
             header?: {
                 /**
-                 * @description A unique key for this create. A retry with the same key and body within 24 hours creates nothing and returns the stored response. The same key with another body is rejected with 422.
+                 * @description A unique key for this create. A retry with the same key and body within 24 hours creates nothing and returns the stored response. The same key with another body is rejected with 422. `"k"` (a string of structured fields) and `k` are the same key.
                  * @example 7f3e1b0c-post-welcome
                  */
                 "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
@@ -14311,7 +14481,7 @@ export interface operations {
             query?: never;
             header?: {
                 /**
-                 * @description A unique key for this create. A retry with the same key and body within 24 hours creates nothing and returns the stored response. The same key with another body is rejected with 422.
+                 * @description A unique key for this create. A retry with the same key and body within 24 hours creates nothing and returns the stored response. The same key with another body is rejected with 422. `"k"` (a string of structured fields) and `k` are the same key.
                  * @example 7f3e1b0c-post-welcome
                  */
                 "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
@@ -15036,7 +15206,7 @@ export interface operations {
             query?: never;
             header?: {
                 /**
-                 * @description A unique key for this create. A retry with the same key and body within 24 hours creates nothing and returns the stored response. The same key with another body is rejected with 422.
+                 * @description A unique key for this create. A retry with the same key and body within 24 hours creates nothing and returns the stored response. The same key with another body is rejected with 422. `"k"` (a string of structured fields) and `k` are the same key.
                  * @example 7f3e1b0c-post-welcome
                  */
                 "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
@@ -16378,6 +16548,7 @@ export interface operations {
         requestBody: {
             content: {
                 "application/json": string;
+                "application/x-www-form-urlencoded": components["schemas"]["GitHubForm"];
             };
         };
         responses: {
