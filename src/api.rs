@@ -195,7 +195,9 @@ pub fn dispatcher(app: &App) -> Result<Dispatcher, String> {
         record_key: Box::new(record_key),
         is_recorded: Box::new(move |key, address| known_keys.is_recorded(key, address)),
     };
-    Dispatcher::new(&OPERATIONS, request_document, endpoints(app), authenticator)
+    let mut dispatcher = Dispatcher::new(&OPERATIONS, request_document, endpoints(app), authenticator)?;
+    dispatcher.form_limit = app.media.max_form_bytes();
+    Ok(dispatcher)
 }
 
 #[cfg(test)]

@@ -17,6 +17,8 @@ pub struct Model {
     /// The SHA-256 hash of the stored bytes, in hexadecimal.
     pub sha256: String,
     pub blurhash: String,
+    /// The dominant color as 24 bits: red, green, blue. `None` for images of earlier versions.
+    pub dominant_color: Option<i64>,
     /// The focal point, measured from the left and the top in ten-thousandths of width and height.
     pub focus_x: Option<i64>,
     pub focus_y: Option<i64>,

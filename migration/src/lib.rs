@@ -28,6 +28,7 @@ mod m20261129_000025_payments;
 mod m20261129_000026_endpoint_headers;
 mod m20261129_000027_redirect_conditions;
 mod m20261129_000028_audit_request;
+mod m20261129_000029_media_dominant_color;
 
 pub struct Migrator;
 
@@ -61,6 +62,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261129_000026_endpoint_headers::Migration),
             Box::new(m20261129_000027_redirect_conditions::Migration),
             Box::new(m20261129_000028_audit_request::Migration),
+            Box::new(m20261129_000029_media_dominant_color::Migration),
         ]
     }
 }

@@ -17,7 +17,10 @@ use crate::{
     app::App,
     config::{self, ByteCount, CacheConfig, Config, LogConfig, TelemetryConfig},
     domain::{money::Currency, result_ext::ResultExt},
-    http::problem::{self, Error},
+    http::{
+        image_upload::limits_text,
+        problem::{self, Error},
+    },
     infra::postgres_url,
     resources::redirects::{RedirectMatch, RedirectRequest},
     server::{
@@ -90,6 +93,7 @@ impl Serve {
         let mut service = build_server(&app, &config)?;
         let log = StderrWriter::start().map_err(|error| format!("cannot start the access log: {error}"))?;
         service.access_log = access_log(&config, Box::new(log.clone()));
+        let limits = service.connection_limits(limits);
         let service = Arc::new(service);
         let (stop, stopping) = watch::channel(false);
         let (health, events) = (app.health.clone(), app.events.clone());
@@ -209,7 +213,7 @@ pub fn build_server(app: &App, config: &Config) -> Result<HttpService, String> {
     Ok(HttpService {
         dispatcher,
         redirects: redirect_lookup(app),
-        api_docs: ApiDocs::default(),
+        api_docs: ApiDocs::new(&limits_text(&app.media.limits)),
         rate_limits: RateLimits::new(config.server.rate_limits),
         proxies: config.proxies(),
         access_log: AccessLog::disabled(),

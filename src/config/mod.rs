@@ -25,8 +25,9 @@ pub use sections::{
     WebhooksConfig,
 };
 pub use types::{
-    AuditDays, AuditOutput, BackupMedia, ByteCount, Certificates, CountryLocales, Days, FallbackRates, Limit,
-    MediaSizes, OtlpEndpoint, PrintedLine, PrintedLines, PublicUrl, WebhookId, WebhookSecrets,
+    AuditDays, AuditOutput, BackupMedia, ByteCount, Certificates, CountryLocales, Days, FallbackRates,
+    ImageBytes, ImagePixels, Limit, MediaSizes, OtlpEndpoint, PrintedLine, PrintedLines, PublicUrl,
+    WebhookId, WebhookSecrets,
 };
 pub use unknown::unknown_env_vars;
 pub use upstreams::ConfiguredUpstream;

@@ -7,9 +7,9 @@ use super::{
     section::{section, table},
     types::{
         AuditDays, AuditOutput, BackupMedia, BucketName, BucketPath, ByteCount, Certificates, CountryLocales,
-        DatabaseUrl, Days, FallbackRates, HeaderTitle, Host, Interval, Limit, MediaSizes, MetricsToken,
-        Origin, OtlpEndpoint, OtlpHeaders, PrintedLine, PrintedLines, PublicUrl, RatesUrl, S3Endpoint,
-        SampleRatio, StripeApiKey, TimeoutScale, WebhookId, WebhookSecrets,
+        DatabaseUrl, Days, FallbackRates, HeaderTitle, Host, ImageBytes, ImagePixels, Interval, Limit,
+        MediaSizes, MetricsToken, Origin, OtlpEndpoint, OtlpHeaders, PrintedLine, PrintedLines, PublicUrl,
+        RatesUrl, S3Endpoint, SampleRatio, StripeApiKey, TimeoutScale, WebhookId, WebhookSecrets,
     },
     upstreams::ConfiguredUpstreams,
 };
@@ -144,8 +144,12 @@ section! {
 }
 
 section! {
-    /// Variants of images.
+    /// Images and their variants.
     MediaConfig {
+        /// Maximum bytes of an uploaded image, 1024 to 104857600.
+        media_max_bytes: ImageBytes = 20_971_520;
+        /// Maximum pixels of an uploaded image, 10000 to 200000000. An image needs up to 7 bytes of memory for each.
+        media_max_pixels: ImagePixels = 50_000_000;
         /// Widths and heights of image variants in pixels, in ascending order, at most 32. Requested sizes are rounded up
         /// to them.
         media_sizes: MediaSizes = MEDIA_SIZES.to_vec();

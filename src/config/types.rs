@@ -67,6 +67,14 @@ pub enum AuditOutput {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ByteCount(pub u64);
 
+/// Maximum bytes of an uploaded image: 1 KiB to 100 MiB.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ImageBytes(pub u64);
+
+/// Maximum pixels of an uploaded image: 10,000 to 200 million.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ImagePixels(pub u64);
+
 /// Widths and heights of image variants: 1 to 32 numbers of pixels from 1 to 4,096, in ascending order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MediaSizes(pub Vec<u32>);
@@ -212,6 +220,14 @@ rules! {
     ByteCount: i64 => |bytes| match u64::try_from(bytes) {
         Ok(count @ 0..=0x100_0000_0000) => Ok(ByteCount(count)),
         _ => Err(format!("must be a number of bytes from 0 to 1099511627776 (1 TiB), got {bytes}")),
+    };
+    ImageBytes: i64 => |bytes| match u64::try_from(bytes) {
+        Ok(count @ 1024..=0x640_0000) => Ok(ImageBytes(count)),
+        _ => Err(format!("must be a number of bytes from 1024 to 104857600 (100 MiB), got {bytes}")),
+    };
+    ImagePixels: i64 => |pixels| match u64::try_from(pixels) {
+        Ok(count @ 10_000..=200_000_000) => Ok(ImagePixels(count)),
+        _ => Err(format!("must be a number of pixels from 10000 to 200000000, got {pixels}")),
     };
     MediaSizes: Vec<i64> => media_sizes;
     Limit: i64 => |limit| match usize::try_from(limit) {

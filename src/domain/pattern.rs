@@ -94,7 +94,8 @@ patterns! {
     FILE_NAME = r"^[\s\S]*[^ ./\\][\s\S]*$", "must contain a character other than spaces, dots and slashes";
     IMAGE_FILE = r"^[0-9a-f]{32}\.(jpg|png|webp|gif)$", "must be the file name of an image, such as 7d0f….jpg";
     IMAGE_PATH = r"^/media/[0-9a-f]{32}\.(jpg|png|webp|gif)$", "must be the path of an image";
-    VARIANT_PATH = r"^/media/[0-9a-f]{32}\.(jpg|png|webp|gif)\?[ -~]+$", "must be the path of an image variant";
+    VARIANT_PATH = r"^/media/[0-9a-f]{32}\.(jpg|png|webp|gif)(\?[ -~]+)?$", "must be the path of an image variant";
+    HEX_COLOR = r"^#[0-9a-f]{6}$", "must be a color in hexadecimal, such as #8a5c3e";
     FOCAL_POINT = r"^(0(\.[0-9]{1,4})?|1(\.0{1,4})?),(0(\.[0-9]{1,4})?|1(\.0{1,4})?)$",
         "must be two numbers from 0 to 1 separated by a comma, such as 0.5,0.25";
 

@@ -1,4 +1,6 @@
 //! Image uploads as `multipart/form-data`.
+use std::sync::LazyLock;
+
 use poem::{Request, RequestBody, http::header};
 use poem_openapi::{
     ApiExtractor, ApiExtractorType, ExtractParamOptions,
@@ -11,13 +13,14 @@ use super::{
     operation::{Argument, BodyFormat, DeclareArgument, MediaType, Operation, RequestBody as DeclaredBody},
     problem::{Error, Problem},
 };
-use crate::images::Format;
+use crate::images::{Format, Limits, limits};
 
 const MULTIPART_FORM_DATA: &str = "multipart/form-data";
-/// Maximum size of the file, in bytes.
-pub const MAX_FILE_BYTES: usize = 5 * 1024 * 1024;
-/// Maximum size of the whole body, in bytes: the file, the alternative text and the multipart headers.
-const MAX_BODY_BYTES: usize = MAX_FILE_BYTES + 64 * 1024;
+/// Maximum size of the file that the setting `media_max_bytes` allows, in bytes.
+const MAX_FILE_BYTES: usize = 100 * 1024 * 1024;
+/// Maximum size of the body beside the file, in bytes: the alternative text and the multipart headers.
+pub const MAX_FORM_OVERHEAD: usize = 64 * 1024;
+const MAX_BODY_BYTES: usize = MAX_FILE_BYTES + MAX_FORM_OVERHEAD;
 /// Maximum length of the alternative text, in characters.
 pub const MAX_ALT_CHARS: usize = 1000;
 /// Returns the accepted media types. The type of a file is detected from its content.
@@ -26,6 +29,29 @@ pub fn accepted_media_types() -> String {
 }
 
 const SCHEMA_NAME: &str = "MediaInput";
+
+/// Returns the configured limits as the OpenAPI document states them.
+pub fn limits_text(limits: &Limits) -> String {
+    format!(
+        "at most {} bytes (`media_max_bytes`) and {} pixels (`media_max_pixels`)",
+        limits.bytes, limits.pixels
+    )
+}
+
+/// The default limits as the OpenAPI document states them. A server with other limits replaces this text.
+pub static DEFAULT_LIMITS: LazyLock<String> = LazyLock::new(|| limits_text(&Limits::DEFAULT));
+
+/// The description of the file.
+static FILE: LazyLock<String> = LazyLock::new(|| {
+    format!(
+        "The image: JPEG, PNG, WebP or GIF, {}. Encodings that need more memory, such as GIF and transparent WebP, may have fewer \
+         pixels. A side has at most {} pixels, and an animation {} frames. The format is detected from the content; the file name \
+         and the declared type are ignored. Metadata, such as the location, is removed.",
+        *DEFAULT_LIMITS,
+        limits::MAX_SIDE,
+        limits::MAX_FRAMES
+    )
+});
 
 /// An unread form with an image.
 pub struct ImageUpload(pub Multipart);
@@ -41,10 +67,7 @@ fn text(description: &'static str, max_length: usize, example: &str) -> MetaSche
 }
 
 fn schema() -> MetaSchema {
-    let file = "The image: JPEG, PNG, WebP or GIF. At most 5 MiB, 40 million pixels (25 million if transparent or \
-    progressive), 8,192 pixels per side and 100 frames. The format is detected from the content; the file name \
-    and the declared type are ignored. Metadata, such as the location, is removed.";
-    let file = MetaSchema { format: Some("binary"), ..text(file, MAX_FILE_BYTES, "GIF89a…") };
+    let file = MetaSchema { format: Some("binary"), ..text(&FILE, MAX_FILE_BYTES, "GIF89a…") };
     let alt = text(
         "The alternative text: a description of the image for people who cannot see it.",
         MAX_ALT_CHARS,

@@ -11,6 +11,7 @@ pub mod etag;
 pub mod event_stream;
 pub mod export;
 pub mod extract;
+mod file_name;
 pub mod file_response;
 pub mod idempotency;
 pub mod image_response;

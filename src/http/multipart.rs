@@ -10,6 +10,7 @@ use futures_util::{Stream, StreamExt, stream::BoxStream};
 
 use super::{
     body_error::BodyError,
+    file_name,
     problem::{Error, Result},
 };
 
@@ -57,6 +58,11 @@ impl Multipart {
         let buffer = BytesMut::from(&b"\r\n"[..]);
         let delimiter = format!("\r\n--{boundary}").into_bytes();
         Multipart { body: body.boxed(), buffer, delimiter, remaining: limit, limit, state: State::Preamble }
+    }
+
+    /// Changes the limit of the body. Call it before the first part is read.
+    pub fn with_limit(self, limit: usize) -> Self {
+        Multipart { remaining: limit, limit, ..self }
     }
 
     /// Returns the next part. The unread rest of the current part is skipped.
@@ -170,7 +176,7 @@ pub fn boundary(content_type: &str) -> Option<String> {
     if !essence.trim().eq_ignore_ascii_case("multipart/form-data") {
         return None;
     }
-    let boundary = parameter(rest.as_bytes(), "boundary")?;
+    let boundary = String::from_utf8(parameter(rest.as_bytes(), "boundary")?).ok()?;
     let allowed = |b: u8| b.is_ascii_alphanumeric() || b"'()+_,-./:=? ".contains(&b);
     let valid =
         (1..=70).contains(&boundary.len()) && boundary.bytes().all(allowed) && !boundary.ends_with(' ');
@@ -204,15 +210,14 @@ fn parse_headers(headers: &[u8]) -> Result<Part> {
         return Err(unnamed());
     }
     let rest = &value[kind.len()..];
-    let name = parameter(rest, "name").ok_or_else(unnamed)?;
-    let filename = parameter(rest, "filename");
-    // Browsers percent-encode these three characters only (HTML Standard, multipart/form-data encoding).
-    let decode = |name: String| name.replace("%22", "\"").replace("%0D", "\r").replace("%0A", "\n");
-    Ok(Part { name, filename: filename.map(decode) })
+    let name = parameter(rest, "name").and_then(|name| String::from_utf8(name).ok()).ok_or_else(unnamed)?;
+    let extended = parameter(rest, "filename*").and_then(|value| file_name::extended(&value));
+    let filename = extended.or_else(|| parameter(rest, "filename").map(|value| file_name::plain(&value)));
+    Ok(Part { name, filename })
 }
 
 /// Returns the value of a parameter such as `; name="file"`.
-fn parameter(text: &[u8], wanted: &str) -> Option<String> {
+fn parameter(text: &[u8], wanted: &str) -> Option<Vec<u8>> {
     let mut rest = text;
     loop {
         rest = rest.trim_ascii_start();
@@ -221,7 +226,7 @@ fn parameter(text: &[u8], wanted: &str) -> Option<String> {
         let name = rest[..equals].trim_ascii();
         let (value, after) = value(rest[equals + 1..].trim_ascii_start())?;
         if name.eq_ignore_ascii_case(wanted.as_bytes()) {
-            return String::from_utf8(value).ok();
+            return Some(value);
         }
         rest = after;
     }

@@ -68,7 +68,7 @@ codes! {
     PreconditionFailed = "precondition-failed", PRECONDITION_FAILED, "Precondition failed",
         "The resource changed since you read it. Read it again, apply your change to the new version and send its ETag in `If-Match`. `currentEtag` is the current version.";
     PayloadTooLarge = "payload-too-large", PAYLOAD_TOO_LARGE, "Payload too large",
-        "Send at most 1,048,576 bytes, or 5,242,880 bytes for an image. To import many records or redirects, run `tenon import json` or `tenon import redirects` on the server.";
+        "Send at most 1,048,576 bytes, or `media_max_bytes` (by default 20,971,520) bytes for an image. To import many records or redirects, run `tenon import json` or `tenon import redirects` on the server.";
     UriTooLong = "uri-too-long", URI_TOO_LONG, "URI too long",
         "Send less than 8,192 bytes of path and query.";
     UnsupportedMediaType = "unsupported-media-type", UNSUPPORTED_MEDIA_TYPE, "Unsupported media type",

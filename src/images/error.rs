@@ -1,19 +1,19 @@
 //! Errors of image operations, with messages for the client.
-use std::{fmt, io::ErrorKind};
+use std::io::ErrorKind;
 
-use super::limits;
+use super::{Limits, limits};
 
 /// The reason why an image is rejected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ImageError {
     /// The magic bytes match no supported format.
     UnknownFormat,
+    /// A format that is known but not supported.
+    Unsupported(&'static str),
     /// The file is not a complete image of its format.
     Corrupt,
     /// A supported format with an unsupported encoding.
     UnsupportedEncoding,
-    /// An animation that is not a GIF.
-    Animated,
     TooManyPixels,
     TooManyFrames,
     TooLarge,
@@ -22,44 +22,43 @@ pub enum ImageError {
     Unreadable(ErrorKind),
 }
 
-impl fmt::Display for ImageError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl ImageError {
+    /// Returns the message for the client.
+    pub fn message(self, limits: &Limits) -> String {
         match self {
-            ImageError::UnknownFormat => f.write_str(
-                "the file is not a JPEG, PNG, WebP or GIF image; convert it to one of these formats",
+            ImageError::UnknownFormat => {
+                "the file is not a JPEG, PNG, WebP or GIF image; convert it to one of these formats"
+                    .to_owned()
+            }
+            ImageError::Unsupported(name) => format!(
+                "{name} images are not supported; convert the image to WebP or JPEG, or to PNG if it must stay lossless"
             ),
             ImageError::Corrupt => {
-                f.write_str("the image is damaged or truncated; save it again in an image editor")
+                "the image is damaged or truncated; save it again in an image editor".to_owned()
             }
             ImageError::UnsupportedEncoding => {
-                f.write_str("the encoding of the image is not supported; save it as a standard JPEG or PNG")
+                "the encoding of the image is not supported; save it as a standard JPEG or PNG".to_owned()
             }
-            ImageError::Animated => {
-                f.write_str("animated images are supported as GIF only; send a GIF or a still image")
-            }
-            ImageError::TooManyPixels => write!(
-                f,
-                "the image has too many pixels; the maximum is {} million pixels (25 million if it is \
-                 transparent or progressive) and {} on each side",
-                limits::MAX_PIXELS / 1_000_000,
+            ImageError::TooManyPixels => format!(
+                "the image has too many pixels; the maximum is {} pixels (fewer for encodings that need more memory, such as GIF and \
+                 transparent WebP), {} for all frames of an animation, and {} on each side",
+                limits.pixels,
+                limits.animation(),
                 limits::MAX_SIDE
             ),
             ImageError::TooManyFrames => {
-                write!(f, "the image has more than {} frames; send a shorter animation", limits::MAX_FRAMES)
+                format!("the image has more than {} frames; send a shorter animation", limits::MAX_FRAMES)
             }
-            ImageError::TooLarge => write!(
-                f,
-                "the image is larger than {} MiB; send it with fewer pixels or as a JPEG",
-                limits::MAX_UPLOAD >> 20
+            ImageError::TooLarge => format!(
+                "the image is larger than {} bytes, or than {} bytes without its metadata; send it with fewer pixels or as a JPEG",
+                limits.bytes,
+                limits.output()
             ),
-            ImageError::Timeout => write!(
-                f,
+            ImageError::Timeout => format!(
                 "the image takes longer than {} seconds to process; send it with fewer pixels or frames",
-                limits::TIMEOUT.as_secs()
+                limits::UPLOAD_TIMEOUT.as_secs()
             ),
-            ImageError::Unreadable(kind) => write!(f, "the image could not be read: {kind}"),
+            ImageError::Unreadable(kind) => format!("the image could not be read: {kind}"),
         }
     }
 }
-
-impl std::error::Error for ImageError {}

@@ -6,17 +6,18 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{ImageError, limits};
+use super::{ImageError, Limits, limits};
 
 /// The deadline of an operation, and whether its output exceeded the size limit.
 pub struct Guard {
+    pub limits: Limits,
     deadline: Instant,
     output_full: Cell<bool>,
 }
 
 impl Guard {
-    pub fn new(time: Duration) -> Self {
-        Guard { deadline: Instant::now() + time, output_full: Cell::new(false) }
+    pub fn new(time: Duration, limits: Limits) -> Self {
+        Guard { limits, deadline: Instant::now() + time, output_full: Cell::new(false) }
     }
 
     fn expired(&self) -> bool {
@@ -37,6 +38,20 @@ impl Guard {
         }
     }
 
+    /// Checks the dimensions against the limits before memory is allocated. `bytes_per_pixel` is the peak memory
+    /// of decoding and encoding, in tenths of a byte: 40 means 4 bytes per pixel.
+    pub fn check_dimensions(&self, width: u32, height: u32, bytes_per_pixel: u64) -> Result<(), ImageError> {
+        let pixels = u64::from(width) * u64::from(height);
+        if pixels == 0 {
+            return Err(ImageError::Corrupt);
+        }
+        let too_wide = width > limits::MAX_SIDE || height > limits::MAX_SIDE;
+        if too_wide || pixels > self.limits.pixels || pixels * bytes_per_pixel / 10 > self.limits.memory() {
+            return Err(ImageError::TooManyPixels);
+        }
+        Ok(())
+    }
+
     pub fn input<'a>(&'a self, bytes: &'a [u8]) -> Input<'a> {
         Input { bytes: Cursor::new(bytes), guard: self, reads: 0, expired: false }
     }
@@ -44,20 +59,6 @@ impl Guard {
     pub fn output(&self) -> Output<'_> {
         Output { bytes: Vec::new(), guard: self }
     }
-}
-
-/// Checks the dimensions against the limits before memory is allocated. `bytes_per_pixel` is the peak memory
-/// of decoding and encoding, in tenths of a byte: 40 means 4 bytes per pixel.
-pub fn check_dimensions(width: u32, height: u32, bytes_per_pixel: u64) -> Result<(), ImageError> {
-    let pixels = u64::from(width) * u64::from(height);
-    if pixels == 0 {
-        return Err(ImageError::Corrupt);
-    }
-    let too_wide = width > limits::MAX_SIDE || height > limits::MAX_SIDE;
-    if too_wide || pixels > limits::MAX_PIXELS || pixels * bytes_per_pixel / 10 > limits::MAX_MEMORY {
-        return Err(ImageError::TooManyPixels);
-    }
-    Ok(())
 }
 
 /// A reader that returns end-of-file after the deadline, which stops every decoder.
@@ -124,7 +125,7 @@ pub struct Output<'a> {
 
 impl Write for Output<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        if self.bytes.len() as u64 + bytes.len() as u64 > limits::MAX_OUTPUT {
+        if self.bytes.len() as u64 + bytes.len() as u64 > self.guard.limits.output() {
             self.guard.output_full.set(true);
             return Err(io::ErrorKind::FileTooLarge.into());
         }

@@ -1,6 +1,8 @@
 //! Untrusted images: detected by their magic bytes, decoded completely under limits, and re-encoded, so that
-//! no metadata and no appended data is stored.
+//! no metadata and no appended data is stored. The scans of a valid JPEG are copied unchanged.
+mod animation;
 mod blur;
+mod dominant;
 mod error;
 mod gif;
 mod guard;
@@ -20,29 +22,53 @@ use std::{
     io::{ErrorKind, Read},
     panic::{AssertUnwindSafe, catch_unwind},
     path::Path,
-    time::Duration,
 };
 
 pub use self::{
+    blur::average_color,
     error::ImageError,
     variant::{Fit, VariantOptions, variant},
 };
 use self::{guard::Guard, pixels::Pixels};
 
-/// Limits of an image. They are checked before memory is allocated for its pixels.
+/// Constant limits of an image. They are checked before memory is allocated for its pixels.
 pub mod limits {
     use std::time::Duration;
 
-    pub const MAX_PIXELS: u64 = 40_000_000;
-    pub const MAX_SIDE: u32 = 8_192;
+    /// Width and height, in pixels: the maximum of WebP.
+    pub const MAX_SIDE: u32 = 16_383;
     pub const MAX_FRAMES: usize = 100;
+    pub const UPLOAD_TIMEOUT: Duration = Duration::from_secs(10);
+    pub const VARIANT_TIMEOUT: Duration = Duration::from_secs(5);
+}
+
+/// The configured limits of an image.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
     /// Size of an uploaded file, in bytes.
-    pub const MAX_UPLOAD: u64 = 5 << 20;
+    pub bytes: u64,
+    /// Width × height, in pixels.
+    pub pixels: u64,
+}
+
+impl Limits {
+    /// The limits of a server without settings.
+    pub const DEFAULT: Limits = Limits { bytes: 20 << 20, pixels: 50_000_000 };
+
+    /// Memory for the pixels of one image while it is decoded and encoded, in bytes: 7 per pixel.
+    pub fn memory(&self) -> u64 {
+        7 * self.pixels
+    }
+
     /// Size of an encoded image, in bytes. Re-encoding makes some formats larger.
-    pub const MAX_OUTPUT: u64 = 16 << 20;
-    /// Memory to decode and encode one image, in bytes.
-    pub const MAX_MEMORY: u64 = 256 << 20;
-    pub const TIMEOUT: Duration = Duration::from_secs(5);
+    pub fn output(&self) -> u64 {
+        2 * self.bytes
+    }
+
+    /// Width × height of all frames of an animation, in pixels.
+    pub fn animation(&self) -> u64 {
+        2 * self.pixels
+    }
 }
 
 /// A supported image format.
@@ -87,6 +113,25 @@ pub fn sniff(head: &[u8]) -> Option<Format> {
     }
 }
 
+/// Checks that the first twelve bytes of a file are those of a supported format.
+///
+/// # Errors
+///
+/// [`ImageError::Unsupported`] or [`ImageError::UnknownFormat`].
+pub fn check_format(head: &[u8]) -> Result<Format, ImageError> {
+    sniff(head).ok_or_else(|| unsupported(head).map_or(ImageError::UnknownFormat, ImageError::Unsupported))
+}
+
+/// Returns the name of a format that is known but not supported, by the first twelve bytes of a file.
+fn unsupported(head: &[u8]) -> Option<&'static str> {
+    let brand = head.get(4..12)?.strip_prefix(b"ftyp")?;
+    match brand {
+        b"avif" | b"avis" => Some("AVIF"),
+        b"heic" | b"heix" | b"hevc" | b"hevx" | b"heim" | b"heis" | b"mif1" | b"msf1" => Some("HEIC"),
+        _ => None,
+    }
+}
+
 /// A re-encoded image.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SanitizedImage {
@@ -94,30 +139,46 @@ pub struct SanitizedImage {
     pub width: u32,
     pub height: u32,
     pub blurhash: String,
+    /// The most frequent color: red, green and blue.
+    pub dominant_color: [u8; 3],
     pub bytes: Vec<u8>,
 }
 
-/// A decoded image, upright and in sRGB. `lossless` states whether the source was encoded losslessly.
+/// A decoded image, upright and in sRGB.
 struct StillImage {
     pixels: Pixels,
+    /// Whether the source was encoded losslessly.
     lossless: bool,
+    /// The quality with which a JPEG is encoded.
+    quality: jpeg::Quality,
 }
 
-/// Decodes and re-encodes an uploaded file in the same format, upright and without metadata.
-///
-/// Blocks for at most [`limits::TIMEOUT`] and uses at most [`limits::MAX_MEMORY`].
-pub fn sanitize(path: &Path) -> Result<SanitizedImage, ImageError> {
-    let bytes = read(path, limits::MAX_UPLOAD)?;
-    catch_panic(|| sanitize_within(&bytes, limits::TIMEOUT))
-}
-
-fn sanitize_within(bytes: &[u8], time: Duration) -> Result<SanitizedImage, ImageError> {
-    let guard = Guard::new(time);
-    let format = sniff(bytes).ok_or(ImageError::UnknownFormat)?;
-    if format == Format::Gif {
-        return gif::sanitize(bytes, &guard);
+impl StillImage {
+    fn new(pixels: Pixels, lossless: bool) -> Self {
+        StillImage { pixels, lossless, quality: jpeg::Quality::VARIANT }
     }
-    encode(format, decode(format, bytes, &guard)?, &guard)
+}
+
+/// Decodes an uploaded file and returns it in the same format, upright and without metadata.
+///
+/// Blocks for at most [`limits::UPLOAD_TIMEOUT`]. Uses at most [`Limits::memory`], and the file, a copy of it and the
+/// output.
+pub fn sanitize(path: &Path, limits: Limits) -> Result<SanitizedImage, ImageError> {
+    let bytes = read(path, limits.bytes)?;
+    catch_panic(|| sanitize_within(&bytes, &Guard::new(limits::UPLOAD_TIMEOUT, limits)))
+}
+
+fn sanitize_within(bytes: &[u8], guard: &Guard) -> Result<SanitizedImage, ImageError> {
+    let format = check_format(bytes)?;
+    match format {
+        Format::Gif => return gif::sanitize(bytes, guard),
+        Format::Jpeg => return jpeg::sanitize(bytes, guard),
+        _ => {}
+    }
+    match animation::open(format, bytes, guard)? {
+        Some(mut frames) => animation::encode(&mut *frames, None, format, guard),
+        None => encode(format, decode(format, bytes, guard)?, guard),
+    }
 }
 
 /// Runs `work` and maps a panic to [`ImageError::Corrupt`]: malformed input can make a decoder panic.
@@ -148,16 +209,16 @@ fn decode(format: Format, bytes: &[u8], guard: &Guard) -> Result<StillImage, Ima
 
 /// Encodes an image in a format.
 fn encode(format: Format, still: StillImage, guard: &Guard) -> Result<SanitizedImage, ImageError> {
-    let StillImage { pixels, lossless } = still;
-    let blurhash = blur::hash(&pixels)?;
+    let StillImage { pixels, lossless, quality } = still;
+    let (blurhash, dominant_color) = blur::placeholders(&pixels)?;
     let (width, height) = (pixels.width, pixels.height);
     guard.check()?;
     let bytes = match format {
-        Format::Jpeg => jpeg::encode(pixels, guard)?,
+        Format::Jpeg => jpeg::encode(pixels, quality, guard)?,
         Format::Png => png::encode(&pixels, guard)?,
         Format::Webp if lossless => webp::encode_lossless(&pixels, guard)?,
         Format::Webp => webp::encode(pixels, guard)?,
         Format::Gif => gif::encode(pixels, guard)?,
     };
-    Ok(SanitizedImage { format, width, height, blurhash, bytes })
+    Ok(SanitizedImage { format, width, height, blurhash, dominant_color, bytes })
 }

@@ -5,7 +5,7 @@ use fast_image_resize::{
     pixels::{U8, U8x2, U8x3, U8x4},
 };
 
-use super::{ImageError, limits};
+use super::{ImageError, Limits};
 
 /// An image with one to four channels: gray, gray and alpha, RGB, or RGBA.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -128,6 +128,22 @@ impl Pixels {
         canvas
     }
 
+    /// Draws RGBA pixels on an RGBA image. `mix` returns the color for the color below and the drawn one. What is outside of the
+    /// image is not drawn.
+    pub fn draw(&mut self, part: &Pixels, left: u32, top: u32, mix: fn([u8; 4], [u8; 4]) -> [u8; 4]) {
+        let (row, part_row) = (self.row_len(), part.row_len());
+        let start = (left as usize * 4).min(row);
+        for (line, drawn) in
+            self.data.chunks_exact_mut(row).skip(top as usize).zip(part.data.chunks_exact(part_row))
+        {
+            for (below, above) in
+                line[start..].as_chunks_mut::<4>().0.iter_mut().zip(drawn.as_chunks::<4>().0)
+            {
+                *below = mix(*below, *above);
+            }
+        }
+    }
+
     /// Converts gray to RGB, for formats without gray.
     pub fn into_rgb(self) -> Pixels {
         if self.channels > 2 {
@@ -139,10 +155,16 @@ impl Pixels {
     }
 
     /// Crops and resizes the image.
-    pub fn resize(mut self, crop: Crop, width: u32, height: u32) -> Result<Pixels, ImageError> {
+    pub fn resize(
+        mut self,
+        crop: Crop,
+        width: u32,
+        height: u32,
+        limits: &Limits,
+    ) -> Result<Pixels, ImageError> {
         // The resizer scales horizontally first, so an intermediate image has the new width and the old height.
         let intermediate = u64::from(width) * (u64::from(self.height) + u64::from(height));
-        if self.data.len() as u64 + intermediate * self.channels as u64 > limits::MAX_MEMORY {
+        if self.data.len() as u64 + intermediate * self.channels as u64 > limits.memory() {
             return Err(ImageError::TooManyPixels);
         }
         match self.channels {

@@ -1,14 +1,19 @@
+mod animations;
 mod attacks;
+mod colors;
+mod jpeg;
 mod metadata;
 mod mutations;
 mod samples;
 mod sanitizing;
 mod variants;
 
-use super::{ImageError, SanitizedImage, limits, sanitize_within};
+use super::{ImageError, Limits, SanitizedImage, sanitize_within};
+
+const LIMITS: Limits = Limits::DEFAULT;
 
 fn sanitized(bytes: &[u8]) -> Result<SanitizedImage, ImageError> {
-    sanitize_within(bytes, limits::TIMEOUT)
+    sanitize_within(bytes, &samples::guard())
 }
 
 fn contains(bytes: &[u8], part: &[u8]) -> bool {

@@ -2,8 +2,8 @@
 use std::path::Path;
 
 use super::{
-    Format, ImageError, SanitizedImage, catch_panic, decode, encode, gif,
-    guard::{Guard, check_dimensions},
+    Format, ImageError, Limits, SanitizedImage, animation, catch_panic, decode, encode,
+    guard::Guard,
     limits,
     pixels::{Crop, Pixels},
     read, sniff,
@@ -35,24 +35,28 @@ pub struct VariantOptions {
     pub format: Option<Format>,
 }
 
-/// Makes a variant of a sanitized image. An animated GIF stays animated as a GIF and becomes a still image in
-/// other formats.
+/// Makes a variant of a sanitized image. An animation stays animated, except as a JPEG: that is its first frame.
 ///
-/// Blocks for at most [`limits::TIMEOUT`] and uses at most [`limits::MAX_MEMORY`].
-pub fn variant(path: &Path, options: &VariantOptions) -> Result<SanitizedImage, ImageError> {
-    let bytes = read(path, limits::MAX_OUTPUT)?;
-    catch_panic(|| make(&bytes, options, &Guard::new(limits::TIMEOUT)))
+/// Blocks for at most [`limits::VARIANT_TIMEOUT`]. Uses at most [`Limits::memory`], the file and the output.
+pub fn variant(path: &Path, options: &VariantOptions, limits: Limits) -> Result<SanitizedImage, ImageError> {
+    let bytes = read(path, limits.output())?;
+    catch_panic(|| make(&bytes, options, &Guard::new(limits::VARIANT_TIMEOUT, limits)))
 }
 
 pub fn make(bytes: &[u8], options: &VariantOptions, guard: &Guard) -> Result<SanitizedImage, ImageError> {
     let format = sniff(bytes).ok_or(ImageError::UnknownFormat)?;
     let wanted = options.format.unwrap_or(format);
-    if (format, wanted) == (Format::Gif, Format::Gif) {
-        return gif::variant(bytes, options, guard);
+    if wanted != Format::Jpeg
+        && let Some(mut frames) = animation::open(format, bytes, guard)?
+        && (frames.count() > 1 || (format, wanted) == (Format::Gif, Format::Gif))
+    {
+        let (width, height) = frames.size();
+        let plan = Plan::new(width, height, options, guard)?;
+        return animation::encode(&mut *frames, Some(&plan), wanted, guard);
     }
     let mut still = decode(format, bytes, guard)?;
-    let plan = Plan::new(still.pixels.width, still.pixels.height, options)?;
-    still.pixels = plan.draw(still.pixels, wanted != Format::Jpeg)?;
+    let plan = Plan::new(still.pixels.width, still.pixels.height, options, guard)?;
+    still.pixels = plan.draw(still.pixels, wanted != Format::Jpeg, &guard.limits)?;
     still.lossless = false;
     guard.check()?;
     encode(wanted, still, guard)
@@ -70,7 +74,7 @@ pub struct Plan {
 }
 
 impl Plan {
-    pub fn new(width: u32, height: u32, options: &VariantOptions) -> Result<Plan, ImageError> {
+    pub fn new(width: u32, height: u32, options: &VariantOptions, guard: &Guard) -> Result<Plan, ImageError> {
         let (source_width, source_height) = (f64::from(width), f64::from(height));
         let requested = |side: Option<u32>| side.map(|side| f64::from(side.max(1)));
         let (scale_x, scale_y) = (
@@ -89,7 +93,7 @@ impl Plan {
                 let size =
                     (side(source_width * scale_x / enlargement), side(source_height * scale_y / enlargement));
                 let size = (size.0.max(plan.drawn.0), size.1.max(plan.drawn.1));
-                check_dimensions(size.0, size.1, 40)?;
+                guard.check_dimensions(size.0, size.1, 40)?;
                 Ok(Plan { size, ..plan })
             }
             Fit::Cover => {
@@ -122,14 +126,14 @@ impl Plan {
     }
 
     /// Draws the crop on the canvas. `alpha` states whether the output format supports transparency.
-    pub fn draw(&self, pixels: Pixels, alpha: bool) -> Result<Pixels, ImageError> {
+    pub fn draw(&self, pixels: Pixels, alpha: bool, limits: &Limits) -> Result<Pixels, ImageError> {
         let drawn = if self.drawn == self.source
             && self.crop.width == f64::from(self.source.0)
             && self.crop.height == f64::from(self.source.1)
         {
             pixels
         } else {
-            pixels.resize(self.crop, self.drawn.0, self.drawn.1)?
+            pixels.resize(self.crop, self.drawn.0, self.drawn.1, limits)?
         };
         if self.size == self.drawn {
             return Ok(drawn);

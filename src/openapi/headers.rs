@@ -184,8 +184,8 @@ const HEADERS: &[(&str, bool, &str, HeaderSchema, &str)] = &[
     (
         "Access-Control-Allow-Origin",
         false,
-        "The origin of the request, if it is an allowed origin (Fetch Standard, section 3.3.3).",
-        HeaderSchema::Text(pattern::ASCII_URL, 300),
+        "The origin of the request, if it is an allowed origin; `*` for the bytes of images (Fetch Standard, section 3.3.3).",
+        HeaderSchema::Text(pattern::PRINTABLE, 300),
         "https://www.acme.test",
     ),
     (

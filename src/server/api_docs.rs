@@ -2,7 +2,11 @@
 //! the API catalog (RFC 9727). All files are embedded in the binary, large ones compressed.
 mod problems;
 
-use std::{collections::HashMap, io::Read, sync::OnceLock};
+use std::{
+    collections::HashMap,
+    io::Read,
+    sync::{Arc, OnceLock},
+};
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use bytes::Bytes;
@@ -20,6 +24,7 @@ use super::{
 use crate::http::{
     cache_control::add_vary,
     etag::{ETag, EntityTags},
+    image_upload::DEFAULT_LIMITS,
     problem::Problem,
     problem_code::ProblemCode,
 };
@@ -32,10 +37,12 @@ macro_rules! asset {
 }
 
 /// The content of a page.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 enum Source {
     Plain(&'static [u8]),
     Gzip(&'static [u8]),
+    /// The compressed OpenAPI document, in which this text replaces [`DEFAULT_LIMITS`].
+    WithLimits(&'static [u8], Arc<str>),
     Problem(ProblemCode),
 }
 
@@ -94,8 +101,10 @@ pub fn redirect_to_swagger() -> Response {
     response.header(header::LOCATION, SWAGGER).finish()
 }
 
-impl Default for ApiDocs {
-    fn default() -> Self {
+impl ApiDocs {
+    /// Creates the pages of a server whose limits of images are these, in the form of [`DEFAULT_LIMITS`].
+    pub fn new(image_limits: &str) -> Self {
+        let limits: Option<Arc<str>> = (image_limits != *DEFAULT_LIMITS).then(|| image_limits.into());
         let page = |media, source, policy| Page {
             media,
             source,
@@ -105,6 +114,12 @@ impl Default for ApiDocs {
             variants: CompressedVariants::default(),
         };
         let pages = PAGES.into_iter().map(|(path, media, source)| {
+            let source = match (source, &limits) {
+                (Source::Gzip(gzip), Some(limits)) if path.starts_with("/openapi") => {
+                    Source::WithLimits(gzip, limits.clone())
+                }
+                (source, _) => source,
+            };
             (path.to_owned(), page(media, source, (path == SWAGGER).then_some(SWAGGER_POLICY)))
         });
         let problems = ProblemCode::ALL.iter().map(|code| {
@@ -112,9 +127,7 @@ impl Default for ApiDocs {
         });
         ApiDocs(pages.chain(problems).collect())
     }
-}
 
-impl ApiDocs {
     /// Returns the response for a documentation path; `None` for other paths.
     pub fn respond(&self, request: &Request) -> Option<Result<Response, Problem>> {
         let path = request.uri().path();
@@ -140,10 +153,9 @@ impl Page {
     fn bytes(&self) -> Bytes {
         let bytes = || match self.source {
             Source::Plain(bytes) => Bytes::from_static(bytes),
-            Source::Gzip(gzip) => {
-                let mut bytes = Vec::new();
-                GzDecoder::new(gzip).read_to_end(&mut bytes).expect("the embedded file is valid gzip");
-                bytes.into()
+            Source::Gzip(gzip) => decompress(gzip).into(),
+            Source::WithLimits(gzip, ref limits) => {
+                decompress(gzip).replace(DEFAULT_LIMITS.as_str(), limits).into()
             }
             Source::Problem(code) => problems::page(code).into(),
         };
@@ -154,7 +166,7 @@ impl Page {
         self.etag.get_or_init(|| {
             let hash = match self.source {
                 Source::Plain(embedded) | Source::Gzip(embedded) => digest(embedded),
-                Source::Problem(_) => digest(&self.bytes()),
+                Source::WithLimits(..) | Source::Problem(_) => digest(&self.bytes()),
             };
             ETag::from_parts(&[&STANDARD.encode(hash)])
         })
@@ -200,6 +212,13 @@ impl Page {
         }
         response
     }
+}
+
+/// Decompresses an embedded text.
+fn decompress(gzip: &[u8]) -> String {
+    let mut text = String::new();
+    GzDecoder::new(gzip).read_to_string(&mut text).expect("the embedded file is valid gzip and UTF-8");
+    text
 }
 
 fn digest(bytes: &[u8]) -> Vec<u8> {

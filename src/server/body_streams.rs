@@ -248,10 +248,15 @@ impl RequestBodyProgress {
     }
 }
 
+/// Bytes of a request body that extend its deadline by the time limit. A fixed time for a body of 20 MiB would exclude clients
+/// with a slow connection, or allow small bodies to be slow.
+const EXTENDING_BYTES: f64 = 8.0 * 1024.0 * 1024.0;
+
 /// A request body that fails if it arrives too slowly or exceeds its size limit.
 pub struct RequestBody {
     inner: BoxBody<Bytes, io::Error>,
     progress: Arc<RequestBodyProgress>,
+    time: Duration,
     deadline: Pin<Box<Sleep>>,
     remaining: u64,
     ended: bool,
@@ -274,6 +279,7 @@ impl RequestBody {
         RequestBody {
             inner,
             progress,
+            time,
             deadline: Box::pin(tokio::time::sleep(time)),
             remaining: bytes,
             ended: false,
@@ -321,6 +327,8 @@ impl Body for RequestBody {
                 if self.deadline.as_mut().poll(cx).is_ready() && !self.inner.is_end_stream() {
                     return self.fail(BodyError::Timeout);
                 }
+                let deadline = self.deadline.deadline() + self.time.mul_f64(size as f64 / EXTENDING_BYTES);
+                self.deadline.as_mut().reset(deadline);
                 Poll::Ready(Some(Ok(frame)))
             }
             Poll::Ready(Some(Err(_))) => self.fail(BodyError::Incomplete),

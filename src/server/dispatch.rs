@@ -82,6 +82,8 @@ pub struct Dispatcher {
     pub daily_writes: Option<DailyWrites>,
     pub require_if_match: bool,
     pub body_limit: usize,
+    /// Maximum bytes of a form, if fewer than the operation declares.
+    pub form_limit: usize,
     pub cache: ResponseCache,
     pub cors: Cors,
 }
@@ -432,7 +434,9 @@ impl Dispatcher {
                 "Content-Encoding: must be absent or identity",
             ));
         }
+        let is_form = matches!(rule.declared.format, BodyFormat::Multipart { .. });
         let limit = rule.declared.max_bytes.unwrap_or(self.body_limit);
+        let limit = if is_form { limit.min(self.form_limit) } else { limit };
         let hint = rule.declared.too_large_hint.unwrap_or_default();
         if !rule.accepts(request.headers().get(header::CONTENT_TYPE)) {
             let untyped = !request.headers().contains_key(header::CONTENT_TYPE);
@@ -448,7 +452,7 @@ impl Dispatcher {
             return Err(rule.unsupported_media_type());
         }
         // The handler reads a form as a stream and counts its bytes.
-        if matches!(rule.declared.format, BodyFormat::Multipart { .. }) {
+        if is_form {
             return check_content_length(request, limit, hint).map(|()| Vec::new());
         }
         let limit = limit.min(self.body_limit);

@@ -16,7 +16,7 @@ pub struct Limits {
     /// Without a request on a persistent connection. Longer than the 60 s of common load balancers, so that
     /// the balancer closes first and never sends a request into a closing connection.
     pub idle_timeout: Duration,
-    /// For a whole request body.
+    /// For a request body, and once more for each 8 MiB of it.
     pub body_timeout: Duration,
     /// Without progress in sending a response. Then the connection is reset.
     pub stall_timeout: Duration,

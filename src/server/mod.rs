@@ -71,6 +71,7 @@ use cache_hit::CacheRequest;
 use client_address::ClientAddress;
 use dispatch::RequestInfo;
 use failure::Failure;
+use limits::Limits;
 use request_head::Rejection;
 use request_id::{REQUEST_ID, RequestId};
 use request_metrics::ConnectionMetrics;
@@ -101,6 +102,11 @@ struct Finish<'a> {
 }
 
 impl HttpService {
+    /// Returns limits of connections under which the largest body of an operation is accepted: a form with an image.
+    pub fn connection_limits(&self, limits: Limits) -> Limits {
+        Limits { body_bytes: limits.body_bytes.max(self.dispatcher.form_limit as u64), ..limits }
+    }
+
     /// Handles one request. Errors become problem documents, so a response is always returned.
     pub async fn respond(&self, request: Request) -> Response {
         let id = request.extensions().get::<RequestId>().copied();

@@ -81,9 +81,9 @@ impl Cors {
         )
     }
 
-    /// Adds the CORS headers for the origin of the request.
+    /// Adds the CORS headers for the origin of the request, unless the response is readable by all origins.
     pub fn set_headers(&self, request_headers: &HeaderMap, headers: &mut HeaderMap) {
-        if self.0.is_empty() {
+        if self.0.is_empty() || headers.contains_key(header::ACCESS_CONTROL_ALLOW_ORIGIN) {
             return;
         }
         add_vary(headers, "Origin");
@@ -135,5 +135,17 @@ mod tests {
             cors.set_headers(&request_headers, &mut headers);
             assert_eq!(headers.contains_key(header::ACCESS_CONTROL_ALLOW_ORIGIN), allowed, "{origin}");
         }
+    }
+
+    #[test]
+    fn responses_for_all_origins_do_not_depend_on_the_origin() {
+        let cors = Cors(vec!["https://www.acme.test".into()]);
+        let request_headers =
+            HeaderMap::from_iter([(header::ORIGIN, HeaderValue::from_static("https://www.acme.test"))]);
+        let mut headers =
+            HeaderMap::from_iter([(header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"))]);
+        cors.set_headers(&request_headers, &mut headers);
+        assert_eq!(headers[header::ACCESS_CONTROL_ALLOW_ORIGIN], "*");
+        assert!(!headers.contains_key(header::VARY));
     }
 }

@@ -3,7 +3,10 @@ use std::{net::SocketAddr, sync::Arc};
 
 use poem::http::{HeaderMap, HeaderName, HeaderValue};
 use serde_json::Value;
-use tenon::server::{limits::Limits, listener};
+use tenon::{
+    http::auth::Role,
+    server::{limits::Limits, listener},
+};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
@@ -13,6 +16,7 @@ use tokio::{
 use crate::{
     access::{ExampleRequest, example_requests},
     contract_check,
+    multipart::{FORM, form, png},
     support::{Api, Response},
 };
 
@@ -22,7 +26,8 @@ pub async fn start_server(api: &Api) -> (SocketAddr, watch::Sender<bool>) {
     let address = listener.local_addr().expect("an address");
     let (stop, stopping) = watch::channel(false);
     let edge = Arc::clone(&api.server);
-    tokio::spawn(listener::serve(listener, Limits::default(), Default::default(), edge, stopping));
+    let limits = edge.connection_limits(Limits::default());
+    tokio::spawn(listener::serve(listener, limits, Default::default(), edge, stopping));
     (address, stop)
 }
 
@@ -70,5 +75,30 @@ async fn every_operation_rejects_long_targets_and_headers() {
     for operation in example_requests() {
         send_request(address, &operation, &query, "").await.is(414);
         send_request(address, &operation, "", &header).await.is(431);
+    }
+}
+
+#[api_test]
+async fn accepts_images_up_to_their_limit() {
+    let api = Api::start().await;
+    let (address, _stop) = start_server(&api).await;
+    let author = api.sign_in(Role::Author).await;
+    let image = png(8, 6, 1);
+    // Data behind the end of an image counts, and is removed.
+    for (bytes, status) in [(20 << 20, 201), ((20 << 20) + 1, 413)] {
+        let file = [image.as_slice(), &vec![0; bytes - image.len()]].concat();
+        let body = form(&[("file", Some("a.png"), &file)]);
+        let head = format!(
+            "POST /api/upload HTTP/1.1\r\nhost: tenon.test\r\nauthorization: Bearer {}\r\ncontent-type: {FORM}\r\n\
+             content-length: {}\r\nconnection: close\r\n\r\n",
+            author.token.as_deref().expect("a token"),
+            body.len()
+        );
+        let mut socket = TcpStream::connect(address).await.expect("a connection");
+        socket.write_all(head.as_bytes()).await.expect("the head is sent");
+        socket.write_all(&body).await.expect("the body is sent");
+        let mut bytes = Vec::new();
+        socket.read_to_end(&mut bytes).await.expect("a response and the end of the connection");
+        parse_response(&bytes).is(status);
     }
 }

@@ -6,11 +6,11 @@ use std::{
 };
 
 use poem::{Body, http::Method};
-use serde_json::json;
+use serde_json::{Value, json};
 use tenon::http::auth::Role;
 
 use crate::{
-    multipart::{FORM, GIF, Part, form, png, png_of, upload},
+    multipart::{FORM, GIF, Part, form, jpeg, plain_png, png, png_of, upload},
     support::{Api, Response},
 };
 
@@ -39,9 +39,24 @@ async fn an_uploaded_image_is_public() {
         (&body["type"], &body["width"], &body["height"]),
         (&json!("image/png"), &json!(1000), &json!(500))
     );
-    let widths: Vec<_> =
-        body["variants"].as_array().expect("variants").iter().map(|it| &it["width"]).collect();
-    assert_eq!(widths, [48, 64, 96, 128, 256, 384, 640, 828]);
+    let sources = body["sources"].as_array().expect("sources");
+    assert_eq!(sources.iter().map(|source| &source["type"]).collect::<Vec<_>>(), ["image/webp", "image/png"]);
+    for source in sources {
+        let variants = source["variants"].as_array().expect("variants");
+        let widths: Vec<_> = variants.iter().map(|variant| &variant["width"]).collect();
+        assert_eq!(widths, [48, 64, 96, 128, 256, 384, 640, 828, 1000]);
+        let srcset: Vec<_> =
+            source["srcset"].as_str().expect("a text").split(", ").map(str::to_owned).collect();
+        let text =
+            |variant: &Value, width: &Value| format!("{} {width}w", variant["url"].as_str().expect("a url"));
+        assert_eq!(
+            srcset,
+            variants.iter().zip(widths).map(|(it, width)| text(it, width)).collect::<Vec<_>>()
+        );
+    }
+    assert_eq!(sources[1]["variants"][8]["url"], url, "the full width of the stored format is the original");
+    assert_eq!(body["aspectRatio"], json!(2.0));
+    assert!(body["dominantColor"].as_str().is_some_and(|color| color.starts_with('#')));
     let served = api.get(&url).await.is(200);
     assert_eq!(json!(served.bytes.len()), body["size"]);
     assert_eq!(served.header("content-length"), body["size"].to_string());
@@ -50,6 +65,7 @@ async fn an_uploaded_image_is_public() {
         ("cache-control", "public, max-age=31536000, immutable"),
         ("x-content-type-options", "nosniff"),
         ("cross-origin-resource-policy", "cross-origin"),
+        ("access-control-allow-origin", "*"),
         ("content-disposition", "inline; filename=\"a b.png\"; filename*=UTF-8''a%20b.png"),
         ("accept-ranges", "bytes"),
     ] {
@@ -101,7 +117,8 @@ async fn rejects_invalid_images_and_stores_no_file() {
     let huge = png_of(50_000, 50_000, &[0; 100], &[]);
     let (truncated, svg) =
         (&good[..good.len() / 2], b"<svg xmlns='http://www.w3.org/2000/svg' onload='alert(1)'/>");
-    let large = [good.as_slice(), &vec![0; 5 * 1024 * 1024]].concat();
+    let large = [good.as_slice(), &vec![0; 20 * 1024 * 1024]].concat();
+    let jpeg = jpeg(64, 48);
     let html = b"<!doctype html><script>alert(1)</script>";
     let zip = b"PK\x03\x04 and more of it";
     let cases: &[(&[Part], u16, &str)] = &[
@@ -113,6 +130,10 @@ async fn rejects_invalid_images_and_stores_no_file() {
         (&[("file", Some("a.jpg"), html)], 415, "#/file"),
         (&[("file", Some("a.png"), zip)], 415, "#/file"),
         (&[("file", Some("a.png"), b"BM, a bitmap of another time")], 415, "#/file"),
+        (&[("file", Some("a.avif"), b"\0\0\0\x1Cftypavif and more")], 415, "#/file"),
+        (&[("file", Some("a.heic"), b"\0\0\0\x18ftypheic and more")], 415, "#/file"),
+        (&[("file", Some("a.jpg"), &jpeg[..jpeg.len() / 2])], 400, "#/file"),
+        (&[("file", Some("a.jpg"), &[&jpeg[..jpeg.len() / 2], &[0xFF, 0xD9]].concat())], 400, "#/file"),
         (&[("file", Some("a.png"), b"")], 400, "#/file"),
         (&[("file", Some("a.png"), &large)], 413, ""),
         (&[("alt", None, b"nothing else")], 400, "#/file"),
@@ -161,6 +182,122 @@ async fn strips_metadata_and_trailing_data() {
 }
 
 #[api_test]
+async fn keeps_the_scan_of_a_jpeg_and_removes_its_metadata() {
+    let api = Api::start().await;
+    let author = api.sign_in(Role::Author).await;
+    let plain = jpeg(64, 48);
+    let comment = b"\xFF\xFE\0\x0AGPS 48.8";
+    let sent = [&plain[..2], comment, &plain[2..], b"<script>alert(1)</script>"].concat();
+    let created = upload(&author, &[("file", Some("a.jpg"), &sent)]).await.is(201);
+    let stored = api.get(created.body["url"].as_str().expect("a url")).await.is(200).bytes;
+    let scan = |bytes: &[u8]| {
+        let start = bytes.windows(2).position(|pair| pair == [0xFF, 0xDA]).expect("a scan");
+        bytes[start..].to_vec()
+    };
+    assert_eq!(scan(&stored), scan(&plain));
+    assert!(!stored.windows(3).any(|part| part == b"GPS") && stored.len() <= plain.len());
+    // A second upload of the stored file is the same image.
+    let again = upload(&author, &[("file", None, &stored)]).await.is(200);
+    assert_eq!(again.id(), created.id());
+}
+
+#[api_test]
+async fn limits_of_bytes_and_pixels_are_settings() {
+    let api = Api::with(&[("media_max_bytes", "2048"), ("media_max_pixels", "10000")]).await;
+    let author = api.sign_in(Role::Author).await;
+    upload(&author, &[("file", None, &plain_png(100, 100))]).await.is(201);
+    let rejected = upload(&author, &[("file", None, &plain_png(101, 100))]).await.is(400);
+    assert!(rejected.body.to_string().contains("10000 pixels"), "{}", rejected.body);
+    let noise: Vec<u8> = (0..3000_u32).map(|number| (number * number >> 3) as u8).collect();
+    let large = png_of(8, 6, &noise, &[]);
+    let rejected = upload(&author, &[("file", None, &large)]).await.is(413);
+    assert!(
+        rejected.body["detail"].as_str().is_some_and(|text| text.contains("2048 bytes")),
+        "{}",
+        rejected.body
+    );
+    // The form has a limit of its own, with and without a declared length.
+    let body = vec![b' '; 2048 + 65_537];
+    for length in [None, Some(body.len().to_string())] {
+        let mut client = author.header("content-type", FORM);
+        if let Some(length) = &length {
+            client = client.header("content-length", length);
+        }
+        let rejected = client.send(Method::POST, "/api/upload", Some(Body::from(body.clone()))).await.is(413);
+        assert!(
+            rejected.body["detail"].as_str().is_some_and(|it| it.contains("67584 bytes")),
+            "{}",
+            rejected.body
+        );
+        assert_eq!(rejected.body["code"], "payload-too-large");
+    }
+}
+
+#[api_test]
+async fn the_openapi_document_states_the_configured_limits() {
+    let api = Api::with(&[("media_max_bytes", "2048"), ("media_max_pixels", "10000")]).await;
+    let standard = Api::start().await;
+    for path in ["/openapi.json", "/openapi-3.0.json"] {
+        let (served, usual) = (api.get(path).await.is(200), standard.get(path).await.is(200));
+        let text = |response: &Response| {
+            let file = &response.body["components"]["schemas"]["MediaInput"]["properties"]["file"];
+            file["description"].as_str().expect("a description").to_owned()
+        };
+        let limits = "at most 2048 bytes (`media_max_bytes`) and 10000 pixels";
+        assert!(text(&served).contains(limits), "{path}: {}", text(&served));
+        let limits = "at most 20971520 bytes (`media_max_bytes`) and 50000000 pixels";
+        assert!(text(&usual).contains(limits), "{path}: {}", text(&usual));
+        assert_ne!(served.header("etag"), usual.header("etag"));
+        api.header("if-none-match", served.header("etag")).get(path).await.is(304);
+        let compressed = api.header("accept-encoding", "gzip").get(path).await.is(200);
+        assert_eq!(compressed.header("content-encoding"), "gzip");
+    }
+    let yaml = String::from_utf8(api.get("/openapi.yaml").await.is(200).bytes.to_vec()).expect("UTF-8");
+    assert!(yaml.contains("at most 2048 bytes") && !yaml.contains("20971520 bytes"));
+}
+
+#[api_test]
+async fn decodes_the_names_of_uploaded_files() {
+    let api = Api::start().await;
+    let author = api.sign_in(Role::Author).await.header("content-type", FORM);
+    for (seed, (parameters, expected)) in (0_u8..).zip([
+        (&b"filename=\"Gr\xC3\xB6\xC3\x9Fe.png\""[..], "Größe.png"),
+        (b"filename=\"Gr\xF6\xDFe.png\"", "Größe.png"),
+        (b"filename=\"x.png\"; filename*=UTF-8''Gr%C3%B6%C3%9Fe.png", "Größe.png"),
+        (b"filename*=iso-8859-1'de'Gr%F6%DFe.png; filename=\"x.png\"", "Größe.png"),
+        (b"filename=\"x.png\"; filename*=UTF-8''%FF.png", "x.png"),
+        (b"filename=\"=?UTF-8?B?R3LDtsOfZS5wbmc=?=\"", "Größe.png"),
+        (b"filename=\"=?UTF-8?Q?a=0D=0Ab=00c?=.png\"", "abc.png"),
+        (b"filename*=UTF-8''..%2F..%2Fetc%2Fpasswd", "passwd.png"),
+    ]) {
+        let image = png(8, 6, seed);
+        let head =
+            [b"--tenon\r\nContent-Disposition: form-data; name=\"file\"; ", parameters, b"\r\n\r\n"].concat();
+        let body = [head.as_slice(), &image, b"\r\n--tenon--\r\n"].concat();
+        let created = author.send(Method::POST, "/api/upload", Some(Body::from(body))).await.is(201);
+        assert_eq!(created.body["filename"], expected, "{}", String::from_utf8_lossy(parameters));
+    }
+}
+
+#[api_test]
+async fn images_of_earlier_versions_have_the_average_color() {
+    let api = Api::start().await;
+    let author = api.sign_in(Role::Author).await;
+    let created = upload_png(&author, 1).await;
+    let id: uuid::Uuid = created.id().parse().expect("an id");
+    let row = entity::media::ActiveModel {
+        id: sea_orm::Set(id),
+        dominant_color: sea_orm::Set(None),
+        blurhash: sea_orm::Set("00TSUA".to_owned()),
+        ..Default::default()
+    };
+    let updated = api.app.db.write(async move |tx| sea_orm::ActiveModelTrait::update(row, &*tx).await).await;
+    updated.expect("updated");
+    let color = author.get(created.header("location")).await.is(200).body["dominantColor"].clone();
+    assert_eq!(color, "#ffffff");
+}
+
+#[api_test]
 async fn rejects_invalid_forms_and_stores_no_file() {
     let api = Api::start().await;
     let author = api.sign_in(Role::Author).await;
@@ -174,7 +311,7 @@ async fn rejects_invalid_forms_and_stores_no_file() {
         ("image/png", &png(8, 6, 1), 415),
         (FORM, unterminated, 400),
         (FORM, b"", 400),
-        (FORM, &vec![b' '; 5_308_417], 413),
+        (FORM, &vec![b' '; 21_037_057], 413),
     ] {
         let sent = author.header("content-type", media_type);
         let response = sent.send(Method::POST, "/api/upload", Some(Body::from(body.to_vec()))).await;

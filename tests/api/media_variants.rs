@@ -39,7 +39,7 @@ async fn deletes_the_least_recently_used_variants_of_an_image_with_too_many_byte
         insert_variant(&api, &created, name, 12 << 20, used_at).await;
     }
     api.get(&format!("{url}?w=64")).await.is(200);
-    assert_eq!(names(&api).await, ["1x1.png", "3x3.png", "64x32.png"]);
+    assert_eq!(names(&api).await, ["1x1.png", "3x3.png", "64x32-v2.png"]);
     assert_eq!(files(&api.media), 4, "the blob is deleted with its row");
     assert_eq!(media_orphan::Entity::find().count(api.app.db.read()).await.expect("counted"), 0);
 }
@@ -56,10 +56,10 @@ async fn variants_count_against_the_quota_of_the_uploader() {
         insert_variant(&api, &image, &format!("{seed}x{seed}.png"), GIB / 2 - 50_000, used_at).await;
     }
     api.get(&format!("{other_url}?w=64")).await.is(200);
-    assert_eq!(names(&api).await, ["2x2.png", "3x3.png", "64x32.png", "9x9.png"], "of another account");
+    assert_eq!(names(&api).await, ["2x2.png", "3x3.png", "64x32-v2.png", "9x9.png"], "of another account");
     insert_variant(&api, &created, "1x1.png", 99_999, 3).await;
     api.get(&format!("{url}?w=64")).await.is(200);
-    assert_eq!(names(&api).await, ["1x1.png", "3x3.png", "64x32.png", "64x32.png", "9x9.png"]);
+    assert_eq!(names(&api).await, ["1x1.png", "3x3.png", "64x32-v2.png", "64x32-v2.png", "9x9.png"]);
 }
 
 #[api_test]
@@ -77,7 +77,7 @@ async fn an_upload_deletes_variants_that_no_longer_fit_the_quota() {
     upload(&author, &[("file", None, &png(200, 10, 3))]).await.is(409);
     api.get(&format!("{url}?w=64")).await.is(200);
     api.get(&format!("{url}?w=32")).await.is(200);
-    assert_eq!(names(&api).await, ["32x16.png", "64x32.png"]);
+    assert_eq!(names(&api).await, ["32x16-v2.png", "64x32-v2.png"]);
 }
 
 #[api_test]
@@ -88,12 +88,12 @@ async fn limits_the_bytes_of_the_variants_of_all_images() {
     insert_variant(&api, &first, "1x1.png", 300, 2).await;
     insert_variant(&api, &second, "2x2.png", 600, 1).await;
     api.get(&format!("{first_url}?w=16")).await.is(200);
-    assert_eq!(names(&api).await, ["16x8.png", "1x1.png"]);
+    assert_eq!(names(&api).await, ["16x8-v2.png", "1x1.png"]);
     // A variant that exceeds the limit alone is stored until the next one is made.
     let restarted = api.restarted_with(&[("media_variants_bytes", "100")]).await;
     let large = restarted.get(&format!("{second_url}?w=128")).await.is(200);
     assert!(large.bytes.len() > 100, "{}", large.bytes.len());
-    assert_eq!(names(&api).await, ["128x64.png"]);
+    assert_eq!(names(&api).await, ["128x64-v2.png"]);
     assert_eq!(files(&api.media), 3);
 }
 
@@ -142,7 +142,7 @@ async fn a_recent_use_protects_a_variant_from_deletion() {
     api.clock.advance(HOUR);
     api.get(&format!("{url}?w=16")).await.is(200);
     api.get(&format!("{url}?w=32")).await.is(200);
-    assert_eq!(names(&api).await, ["16x8.png", "32x16.png"]);
+    assert_eq!(names(&api).await, ["16x8-v2.png", "32x16-v2.png"]);
 }
 
 #[api_test]
@@ -173,9 +173,9 @@ async fn makes_a_variant_again_whose_blob_is_missing_or_whose_row_is_missing() {
     let api = Api::start().await;
     let (_, _, url) = upload_image(&api, 200, 100).await;
     let first = api.get(&format!("{url}?w=64")).await.is(200);
-    std::fs::remove_file(variants_folder(&api, &url).join("64x32.png")).expect("removed");
+    std::fs::remove_file(variants_folder(&api, &url).join("64x32-v2.png")).expect("removed");
     assert_eq!(api.get(&format!("{url}?w=64")).await.is(200).bytes, first.bytes);
-    assert_eq!(names(&api).await, ["64x32.png"]);
+    assert_eq!(names(&api).await, ["64x32-v2.png"]);
     let deleted =
         api.app.db.write(async |tx: Tx| media_variant::Entity::delete_many().exec(&*tx).await).await;
     deleted.expect("deleted");
@@ -183,5 +183,5 @@ async fn makes_a_variant_again_whose_blob_is_missing_or_whose_row_is_missing() {
     api.clock.advance(HOUR);
     api.get(&format!("{url}?w=64")).await.is(200);
     api.app.media.flush().await.expect("flushed");
-    assert_eq!(names(&api).await, ["64x32.png"]);
+    assert_eq!(names(&api).await, ["64x32-v2.png"]);
 }

@@ -42,6 +42,14 @@ pub fn png(width: u32, height: u32, seed: u8) -> Vec<u8> {
     png_of(width, height, &rows.finish().expect("memory accepts writes"), &[])
 }
 
+/// Returns a small PNG file of this size: all pixels are black.
+pub fn plain_png(width: u32, height: u32) -> Vec<u8> {
+    let mut rows = ZlibEncoder::new(Vec::new(), Compression::fast());
+    let row = vec![0; 1 + 3 * width as usize];
+    (0..height).for_each(|_| rows.write_all(&row).expect("memory accepts writes"));
+    png_of(width, height, &rows.finish().expect("memory accepts writes"), &[])
+}
+
 /// Returns a PNG with this size in its header, this compressed data and additional chunks.
 pub fn png_of(width: u32, height: u32, data: &[u8], chunks: &[(&[u8; 4], &[u8])]) -> Vec<u8> {
     let mut bytes = b"\x89PNG\r\n\x1a\n".to_vec();
@@ -61,6 +69,17 @@ pub fn png_of(width: u32, height: u32, data: &[u8], chunks: &[(&[u8; 4], &[u8])]
     }
     chunk(b"IDAT", data);
     chunk(b"IEND", &[]);
+    bytes
+}
+
+/// Returns a JPEG with a gradient.
+pub fn jpeg(width: u16, height: u16) -> Vec<u8> {
+    let pixel =
+        |at: u32| [at % u32::from(width) * 4, at / u32::from(width) * 5, at % 251].map(|value| value as u8);
+    let pixels: Vec<u8> = (0..u32::from(width) * u32::from(height)).flat_map(pixel).collect();
+    let mut bytes = Vec::new();
+    let encoder = jpeg_encoder::Encoder::new(&mut bytes, 80);
+    encoder.encode(&pixels, width, height, jpeg_encoder::ColorType::Rgb).expect("memory accepts writes");
     bytes
 }
 

@@ -62,6 +62,7 @@ async fn commit_upload(tx: &Tx) {
         height: 1,
         sha256: "00".repeat(32),
         blurhash: "00TSUA".to_owned(),
+        dominant_color: None,
         focus_x: None,
         focus_y: None,
         alt: None,

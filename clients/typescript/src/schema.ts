@@ -1571,7 +1571,7 @@ export interface paths {
         put?: never;
         /**
          * Upload an image
-         * @description Each request uploads one image. The server decodes and re-encodes the image, removes its metadata and
+         * @description Each request uploads one image. The server decodes the image completely, removes its metadata and
          *     stores the result under a new, unguessable URL. If the caller has already uploaded the same image, the
          *     response is the existing one (200).
          *
@@ -5263,14 +5263,22 @@ export interface components {
          *       "height": 1200,
          *       "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
          *       "blurhash": "LEHV6nWB2yk8pyo0adR*.7kCMdnj",
+         *       "dominantColor": "#8a5c3e",
+         *       "aspectRatio": 1.333333,
          *       "alt": "A dovetail joint, seen from the side",
          *       "focusX": 0.5,
          *       "focusY": 0.25,
-         *       "variants": [
+         *       "sources": [
          *         {
-         *           "url": "/media/7d0f1c9a3b5e4f6081a2b3c4d5e6f708.jpg?w=640&format=webp",
-         *           "width": 640,
-         *           "height": 480
+         *           "type": "image/webp",
+         *           "srcset": "/media/7d0f1c9a3b5e4f6081a2b3c4d5e6f708.jpg?w=640&format=webp 640w",
+         *           "variants": [
+         *             {
+         *               "url": "/media/7d0f1c9a3b5e4f6081a2b3c4d5e6f708.jpg?w=640&format=webp",
+         *               "width": 640,
+         *               "height": 480
+         *             }
+         *           ]
          *         }
          *       ],
          *       "uploadedBy": "0199c0de-1111-7c3d-8e1f-2a3b4c5d6e7f",
@@ -5309,6 +5317,13 @@ export interface components {
             sha256: string;
             /** @description A BlurHash placeholder to render while the image loads. */
             blurhash: string;
+            /** @description The most frequent color, as a background while the image loads. */
+            dominantColor: string;
+            /**
+             * Format: double
+             * @description Width divided by height, for the CSS property `aspect-ratio`.
+             */
+            aspectRatio: number;
             /** @description The alternative text, for users who cannot see the image. */
             alt?: string;
             /**
@@ -5322,10 +5337,10 @@ export interface components {
              */
             focusY?: number;
             /**
-             * @description The image in the widths that pages commonly use, narrowest first. Empty for a GIF, which may be
+             * @description The image in the formats and widths that pages commonly use: WebP, and then the stored format. Animations stay
              *     animated.
              */
-            variants: components["schemas"]["MediaVariant"][];
+            sources: components["schemas"]["MediaSource"][];
             /**
              * Format: uuid
              * @description The account that uploaded the image. Absent if the account is deleted or the image was imported.
@@ -5362,7 +5377,7 @@ export interface components {
         MediaInput: {
             /**
              * Format: binary
-             * @description The image: JPEG, PNG, WebP or GIF. At most 5 MiB, 40 million pixels (25 million if transparent or progressive), 8,192 pixels per side and 100 frames. The format is detected from the content; the file name and the declared type are ignored. Metadata, such as the location, is removed.
+             * @description The image: JPEG, PNG, WebP or GIF, at most 20971520 bytes (`media_max_bytes`) and 50000000 pixels (`media_max_pixels`). Encodings that need more memory, such as GIF and transparent WebP, may have fewer pixels. A side has at most 16383 pixels, and an animation 100 frames. The format is detected from the content; the file name and the declared type are ignored. Metadata, such as the location, is removed.
              */
             file: string;
             /** @description The alternative text: a description of the image for people who cannot see it. */
@@ -5404,12 +5419,37 @@ export interface components {
             focusY?: number | null;
         };
         /**
+         * @description An image in one format, as one `source` of a `picture` element.
+         * @example {
+         *       "type": "image/webp",
+         *       "srcset": "/media/7d0f1c9a3b5e4f6081a2b3c4d5e6f708.jpg?w=640&format=webp 640w",
+         *       "variants": [
+         *         {
+         *           "url": "/media/7d0f1c9a3b5e4f6081a2b3c4d5e6f708.jpg?w=640&format=webp",
+         *           "width": 640,
+         *           "height": 480
+         *         }
+         *       ]
+         *     }
+         */
+        MediaSource: {
+            /** @description The media type of all variants. */
+            type: components["schemas"]["MediaType"];
+            /** @description The URLs of all variants with their widths, for the attribute `srcset`. */
+            srcset: string;
+            /**
+             * @description The variants, narrowest first. The last one has the full width, unless the image is wider than all sizes of the
+             *     server.
+             */
+            variants: components["schemas"]["MediaVariant"][];
+        };
+        /**
          * @description The media type of an image.
          * @enum {string}
          */
         MediaType: "image/jpeg" | "image/png" | "image/webp" | "image/gif";
         /**
-         * @description A resized version of an image.
+         * @description A version of an image in one size.
          * @example {
          *       "url": "/media/7d0f1c9a3b5e4f6081a2b3c4d5e6f708.jpg?w=640&format=webp",
          *       "width": 640,
@@ -8318,7 +8358,7 @@ export interface components {
                  *       "title": "Payload too large",
                  *       "status": 413,
                  *       "code": "payload-too-large",
-                 *       "detail": "Send at most 1,048,576 bytes, or 5,242,880 bytes for an image. To import many records or redirects, run `tenon import json` on the server.",
+                 *       "detail": "Send at most 1,048,576 bytes, or `media_max_bytes` (by default 20,971,520) bytes for an image. To import many records or redirects, run `tenon import json` on the server.",
                  *       "instance": "urn:request:0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f",
                  *       "trace": "0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f",
                  *       "errors": []

@@ -1,8 +1,8 @@
 //! Malicious images: decompression bombs, truncated files and false formats.
 use std::time::Duration;
 
-use super::{samples, sanitized};
-use crate::images::{Format, ImageError, limits, sanitize_within, sniff};
+use super::{LIMITS, samples, sanitized};
+use crate::images::{Format, ImageError, guard::Guard, limits, sanitize_within, sniff};
 
 /// Returns a PNG with a declared size and few bytes of data.
 fn png_header(width: u32, height: u32) -> Vec<u8> {
@@ -32,7 +32,7 @@ fn rejects_too_many_pixels_before_allocation() {
     let webp = samples::extended(&samples::webp(&samples::quarters(8, 8), true), 0, 1 << 14, 1 << 14, &[]);
     let sent = [
         png_header(50_000, 50_000),
-        png_header(8_193, 1),
+        png_header(16_384, 1),
         png_header(8_000, 8_000),
         png_header(u32::MAX >> 1, u32::MAX >> 1),
         declare_size(&pixel, 65_535, 65_535),
@@ -70,7 +70,7 @@ fn ignores_compressed_metadata_bombs() {
         [(b"zTXt", &b"Comment\0\0"[..]), (b"iCCP", b"profile\0\0"), (b"iTXt", b"x\0\x01\0\0\0")]
     {
         let bytes = samples::with_chunk(&png, name, &[keyword, &packed].concat());
-        assert!(bytes.len() < limits::MAX_UPLOAD as usize);
+        assert!(bytes.len() < LIMITS.bytes as usize);
         match sanitized(&bytes) {
             Ok(clean) => assert_eq!(clean.width, 16),
             Err(error) => assert_ne!(error, ImageError::Timeout),
@@ -99,8 +99,9 @@ fn rejects_separate_scans_of_baseline_components() {
 
 #[test]
 fn stops_at_the_deadline() {
+    let guard = Guard::new(Duration::ZERO, LIMITS);
     for (format, bytes) in samples::all() {
-        assert_eq!(sanitize_within(&bytes, Duration::ZERO), Err(ImageError::Timeout), "{format:?}");
+        assert_eq!(sanitize_within(&bytes, &guard), Err(ImageError::Timeout), "{format:?}");
     }
 }
 
@@ -119,7 +120,7 @@ fn rejects_truncated_files() {
 
 #[test]
 fn rejects_other_formats() {
-    let others: [&[u8]; 12] = [
+    let others: [&[u8]; 10] = [
         b"",
         b"GIF",
         b"<svg xmlns=\"http://www.w3.org/2000/svg\" onload=\"alert(1)\"/>",
@@ -127,8 +128,6 @@ fn rejects_other_formats() {
         b"BM\x46\0\0\0\0\0\0\0\x36\0\0\0",
         b"II*\0\x08\0\0\0",
         b"MM\0*\0\0\0\x08",
-        b"\0\0\0\x1CftypavifABCD",
-        b"\0\0\0\x18ftypheicABCD",
         b"PK\x03\x04 a file",
         b"<!DOCTYPE html><script>alert(1)</script>",
         b"RIFF\0\0\0\0AVI LIST",
@@ -137,6 +136,25 @@ fn rejects_other_formats() {
         assert_eq!(sniff(bytes), None);
         assert_eq!(sanitized(bytes), Err(ImageError::UnknownFormat), "{}", String::from_utf8_lossy(bytes));
     }
+}
+
+#[test]
+fn rejects_avif_and_heic_with_the_format_to_convert_to() {
+    for (bytes, name) in [
+        (b"\0\0\0\x1CftypavifABCD", "AVIF"),
+        (b"\0\0\0\x1CftypavisABCD", "AVIF"),
+        (b"\0\0\0\x18ftypheicABCD", "HEIC"),
+        (b"\0\0\0\x18ftypmif1ABCD", "HEIC"),
+    ] {
+        assert_eq!(sniff(bytes), None);
+        let error = sanitized(bytes).expect_err("not supported");
+        let message = error.message(&LIMITS);
+        assert!(
+            message.starts_with(name) && message.contains("convert the image to WebP or JPEG"),
+            "{message}"
+        );
+    }
+    assert_eq!(sanitized(b"\0\0\0\x18ftypisomABCD"), Err(ImageError::UnknownFormat));
 }
 
 #[test]
@@ -162,17 +180,45 @@ fn rejects_scripts_behind_magic_bytes() {
 }
 
 #[test]
-fn rejects_animations_other_than_gif() {
-    let webp = samples::webp(&samples::quarters(8, 8), true);
+fn rejects_animations_without_the_declared_frames() {
+    let declared = |frames: u8| {
+        samples::with_chunk(&samples::png(&samples::quarters(8, 8)), b"acTL", &[0, 0, 0, frames, 0, 0, 0, 0])
+    };
+    assert_eq!(sanitized(&declared(2)), Err(ImageError::Corrupt));
+    assert_eq!(sanitized(&declared(limits::MAX_FRAMES as u8 + 1)), Err(ImageError::TooManyFrames));
+    let empty: &[(&[u8; 4], &[u8])] = &[(b"ANIM", &[0; 6])];
+    let webp = samples::extended(b"RIFF\0\0\0\0WEBP", 2, 8, 8, empty);
+    assert_eq!(sanitized(&webp), Err(ImageError::Corrupt));
+}
+
+#[test]
+fn rejects_a_lossy_frame_that_declares_more_pixels_than_the_image() {
+    let mut webp = samples::webp(&samples::quarters(8, 8), false);
+    let at = webp.windows(3).position(|part| part == [0x9D, 0x01, 0x2A]).unwrap() + 3;
+    webp[at..at + 4].copy_from_slice(&[0xFF, 0x3F, 0xFF, 0x3F]);
+    let still = samples::extended(&webp, 0, 8, 8, &[]);
     let frame = [&[0; 6][..], &[7, 0, 0, 7, 0, 0, 100, 0, 0, 0], &webp[12..]].concat();
-    let chunks: &[(&[u8; 4], &[u8])] = &[(b"ANIM", &[0; 6]), (b"ANMF", &frame)];
-    let png =
-        samples::with_chunk(&samples::png(&samples::quarters(8, 8)), b"acTL", &[0, 0, 0, 2, 0, 0, 0, 0]);
-    assert_eq!(sanitized(&png), Err(ImageError::Animated));
-    assert_eq!(
-        sanitized(&samples::extended(b"RIFF\0\0\0\0WEBP", 2, 8, 8, chunks)),
-        Err(ImageError::Animated)
-    );
+    let chunks: &[(&[u8; 4], &[u8])] = &[(b"ANIM", &[0; 6]), (b"ANMF", &frame), (b"ANMF", &frame)];
+    let animation = samples::extended(b"RIFF\0\0\0\0WEBP", 2, 8, 8, chunks);
+    for bytes in [still, animation] {
+        let started = std::time::Instant::now();
+        assert_eq!(sanitized(&bytes), Err(ImageError::Corrupt));
+        // Decoding 268 million pixels takes seconds.
+        assert!(started.elapsed() < Duration::from_millis(500));
+    }
+}
+
+#[test]
+fn rejects_animations_with_too_large_an_area() {
+    let guard = samples::guard();
+    let check = |width, height, frames| crate::images::animation::check(width, height, frames, &guard);
+    assert_eq!(check(1_000, 1_000, 100), Ok(()));
+    assert_eq!(check(1_010, 1_000, 100), Err(ImageError::TooManyPixels));
+    assert_eq!(check(4_000, 4_000, 1), Err(ImageError::TooManyPixels));
+    assert_eq!(check(10, 10, 101), Err(ImageError::TooManyFrames));
+    // The frames of a GIF may have any size, but each is counted.
+    let gif = samples::gif(2_000, 2_000, 30);
+    assert_eq!(sanitized(&gif), Err(ImageError::TooManyPixels));
 }
 
 #[test]
@@ -180,12 +226,13 @@ fn error_messages_name_the_fix() {
     for error in [
         ImageError::UnknownFormat,
         ImageError::Corrupt,
-        ImageError::Animated,
+        ImageError::Unsupported("AVIF"),
         ImageError::TooManyPixels,
         ImageError::TooLarge,
     ] {
-        let message = error.to_string();
+        let message = error.message(&LIMITS);
         assert!(message.contains("image") && message.contains("; "), "{message}");
-        assert!(!message.ends_with('.') && message.starts_with(char::is_lowercase), "{message}");
+        let lowercase = message.starts_with(char::is_lowercase) || message.starts_with("AVIF");
+        assert!(!message.ends_with('.') && lowercase, "{message}");
     }
 }

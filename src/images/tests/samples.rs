@@ -3,6 +3,7 @@ use std::io::Write;
 
 use jpeg_encoder::{ColorType, Encoder};
 
+use super::LIMITS;
 use crate::images::{Format, guard::Guard, limits, pixels::Pixels, png, webp};
 
 pub const RED: [u8; 3] = [255, 0, 0];
@@ -11,7 +12,7 @@ pub const BLUE: [u8; 3] = [0, 0, 255];
 pub const WHITE: [u8; 3] = [255, 255, 255];
 
 pub fn guard() -> Guard {
-    Guard::new(limits::TIMEOUT)
+    Guard::new(limits::UPLOAD_TIMEOUT, LIMITS)
 }
 
 /// Returns an image with a red, green, blue and white quarter, in reading order.

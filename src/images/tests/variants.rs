@@ -1,7 +1,10 @@
 //! Tests of resizing, cropping and converting.
-use super::samples::{self, BLUE, GREEN, RED, WHITE};
+use super::{
+    LIMITS,
+    samples::{self, BLUE, GREEN, RED, WHITE},
+};
 use crate::images::{
-    Fit, Format, ImageError, SanitizedImage, VariantOptions, decode, limits,
+    Fit, Format, ImageError, SanitizedImage, VariantOptions, animation, decode, limits,
     pixels::Pixels,
     variant::{self, make},
 };
@@ -126,7 +129,7 @@ fn transparency_becomes_white_in_jpeg() {
 }
 
 #[test]
-fn animation_is_kept_only_in_gif() {
+fn animations_stay_animated_except_in_jpeg() {
     let gif = samples::gif(64, 48, 6);
     let frames = |bytes: &[u8]| {
         let mut decoder = gif::DecodeOptions::new().read_info(bytes).unwrap();
@@ -140,11 +143,18 @@ fn animation_is_kept_only_in_gif() {
     let small = make_variant(&gif, &fit_options(16, None, Fit::Inside));
     assert_eq!(small.format, Format::Gif);
     assert_eq!(frames(&small.bytes), [7; 6]);
-    let still = make_variant(
-        &gif,
-        &VariantOptions { format: Some(Format::Webp), ..fit_options(16, None, Fit::Inside) },
-    );
-    assert_eq!((still.width, still.height), (16, 12));
+    for format in [Format::Webp, Format::Png] {
+        let options = VariantOptions { format: Some(format), ..fit_options(16, None, Fit::Inside) };
+        let animated = make_variant(&gif, &options);
+        assert_eq!((animated.width, animated.height), (16, 12));
+        let guard = samples::guard();
+        let mut source = animation::open(format, &animated.bytes, &guard).unwrap().expect("an animation");
+        let delays: Vec<u32> =
+            std::iter::from_fn(|| source.next_frame().unwrap().map(|(_, delay)| delay)).collect();
+        assert_eq!((delays, source.plays()), (vec![70; 6], 0), "{format:?}");
+    }
+    let options = VariantOptions { format: Some(Format::Jpeg), ..fit_options(16, None, Fit::Inside) };
+    assert_eq!(make_variant(&gif, &options).format, Format::Jpeg);
 }
 
 #[test]
@@ -161,7 +171,7 @@ fn converts_between_all_formats() {
 
 #[test]
 fn enforces_the_limits() {
-    let guard = crate::images::guard::Guard::new(std::time::Duration::ZERO);
+    let guard = crate::images::guard::Guard::new(std::time::Duration::ZERO, LIMITS);
     for (format, bytes) in samples::all() {
         assert_eq!(
             make(&bytes, &fit_options(4, 4, Fit::Cover), &guard),
@@ -170,7 +180,7 @@ fn enforces_the_limits() {
         );
     }
     for height in [limits::MAX_SIDE + 1, limits::MAX_SIDE] {
-        let plan = variant::Plan::new(8_000, 4, &fit_options(8_000, height, Fit::Contain));
+        let plan = variant::Plan::new(8_000, 4, &fit_options(8_000, height, Fit::Contain), &guard);
         assert_eq!(plan, Err(ImageError::TooManyPixels), "{height}");
     }
 }

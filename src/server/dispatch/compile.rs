@@ -85,6 +85,7 @@ impl Dispatcher {
                 daily_writes: None,
                 require_if_match: false,
                 body_limit: 1_048_576,
+                form_limit: usize::MAX,
                 cache: ResponseCache::disabled(),
                 cors: Cors::default(),
             }),

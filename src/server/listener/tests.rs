@@ -171,6 +171,28 @@ async fn excludes_the_body_from_the_handler_timeout() {
 }
 
 #[tokio::test]
+async fn large_bodies_may_take_longer() {
+    let limits = Limits { body_bytes: 64 << 20, body_timeout: Duration::from_secs(1), ..limits() };
+    for (chunk, status) in [(4 << 20, "200"), (1, "408")] {
+        let service = start(limits.clone()).await;
+        let mut stream = TcpStream::connect(service.address).await.unwrap();
+        let head = format!(
+            "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
+            8 * chunk
+        );
+        stream.write_all(head.as_bytes()).await.unwrap();
+        for _ in 0..8 {
+            tokio::time::sleep(Duration::from_millis(250)).await;
+            // The server closes the connection after a rejection.
+            let _ = stream.write_all(&vec![b'x'; chunk]).await;
+        }
+        let mut start = [0; 12];
+        timeout(DEADLINE, stream.read_exact(&mut start)).await.expect("never responds").unwrap();
+        assert_eq!(&start[9..], status.as_bytes(), "{chunk}");
+    }
+}
+
+#[tokio::test]
 async fn rejects_requests_when_saturated() {
     let service = start(Limits { in_flight: 0, ..limits() }).await;
     let response = send(&service, "GET / HTTP/1.1\r\nHost: a\r\n\r\n").await;

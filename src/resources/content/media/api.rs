@@ -30,7 +30,7 @@ type WriteErrors = (NotFound, Unauthorized, PreconditionFailed, PreconditionRequ
 impl MediaApi {
     /// Upload an image
     ///
-    /// Each request uploads one image. The server decodes and re-encodes the image, removes its metadata and
+    /// Each request uploads one image. The server decodes the image completely, removes its metadata and
     /// stores the result under a new, unguessable URL. If the caller has already uploaded the same image, the
     /// response is the existing one (200).
     #[oai(path = "/api/upload", method = "post", operation_id = "mediaUpload")]

@@ -2,7 +2,7 @@
 use poem_openapi::types::Example;
 use uuid::Uuid;
 
-use super::types::{Media, MediaPatch, MediaQuery, MediaType, MediaVariant};
+use super::types::{Media, MediaPatch, MediaQuery, MediaSource, MediaType, MediaVariant};
 use crate::{
     domain::{id::Id, timestamp::Timestamp},
     http::{merge_patch::Patch, pagination::PageParams},
@@ -26,15 +26,28 @@ impl Example for Media {
             height: 1200,
             sha256: "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08".into(),
             blurhash: "LEHV6nWB2yk8pyo0adR*.7kCMdnj".into(),
+            dominant_color: "#8a5c3e".into(),
+            aspect_ratio: 1.333333,
             alt: Some(ALT.into()),
             focus_x: Some(0.5),
             focus_y: Some(0.25),
-            variants: vec![MediaVariant::example()],
+            sources: vec![MediaSource::example()],
             uploaded_by: Some(example_user_id()),
             created_at: Timestamp(1_763_629_200_000),
             updated_at: Timestamp(1_763_715_600_000),
             version: 1,
             new: true,
+        }
+    }
+}
+
+impl Example for MediaSource {
+    fn example() -> Self {
+        let variants = vec![MediaVariant::example()];
+        MediaSource {
+            media_type: MediaType::Webp,
+            srcset: format!("{} 640w", variants[0].url).into(),
+            variants,
         }
     }
 }

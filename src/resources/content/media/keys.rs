@@ -8,7 +8,7 @@ use super::{
 use crate::{
     domain::{id::Id, timestamp::Timestamp},
     http::problem::{Error, Result},
-    images::Format,
+    images::{Format, average_color},
 };
 
 /// Resolution of a stored focus coordinate: ten-thousandths of a side.
@@ -58,6 +58,11 @@ pub fn media_type(format: Format) -> MediaType {
     }
 }
 
+/// Returns a color as 24 bits.
+pub fn pack([red, green, blue]: [u8; 3]) -> u32 {
+    u32::from_be_bytes([0, red, green, blue])
+}
+
 /// Returns whether a character changes the text direction (UAX #9), which could disguise the file extension.
 fn is_bidi_control(character: char) -> bool {
     matches!(character, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
@@ -88,14 +93,15 @@ impl Media {
     /// Returns the representation of a row, which lists variants in these sizes.
     pub(super) fn new(row: media::Model, sizes: &VariantSizes) -> Self {
         let coordinate = |value: i64| value as f64 / FOCUS_SCALE;
-        // A GIF has no listed variants: it may be animated, but WebP output is a still image. A smaller GIF can
-        // have more bytes than the original.
-        let is_still = format_of(&row.key) != Some(Format::Gif);
+        let color = row.dominant_color.map(|color| (color & 0xFF_FFFF) as u32);
+        let color = color.unwrap_or_else(|| pack(average_color(&row.blurhash).unwrap_or([255; 3])));
         Media {
             id: Id::from(row.id),
             url: format!("/media/{}", row.key).into(),
             media_type: row.media_type,
-            variants: if is_still { sizes.listed(&row) } else { Vec::new() },
+            sources: sizes.sources(&row),
+            dominant_color: format!("#{color:06x}").into(),
+            aspect_ratio: (row.width as f64 / row.height as f64 * 1e6).round() / 1e6,
             size: row.size,
             width: row.width as i32,
             height: row.height as i32,

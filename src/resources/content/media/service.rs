@@ -35,13 +35,14 @@ use crate::{
         auth::{Ownership, Principal, cache_key},
         cursor::{CursorKey, PageQuery, SortKey, SortValue},
         etag::{ETag, Precondition},
+        image_upload::MAX_FORM_OVERHEAD,
         merge_patch::Patch,
         pagination::Page,
         problem::{Error, Result},
         response::Resource,
         search::like_contains,
     },
-    images::Format,
+    images::{Format, Limits},
     infra::{
         audit_log::Changes,
         blobs::Blobs,
@@ -59,11 +60,14 @@ pub struct MediaLibrary {
     cursors: CursorKey,
     pub(super) blobs: Blobs,
     pub(super) sizes: VariantSizes,
+    /// The limits of an uploaded image.
+    pub limits: Limits,
     /// Maximum bytes of the variants of all images.
     pub(super) variants_bytes: i64,
     pub(super) variant_uses: VariantUses,
-    /// Permits to sanitize uploads and to make variants, half of the cores each. One image needs up to 256
-    /// MiB of memory, and separate permits keep a burst of variant requests from blocking uploads.
+    /// Permits to sanitize uploads and to make variants, half of the cores each. One image needs up to 7 bytes of memory per
+    /// pixel and 4 times the bytes of an upload, by default 414 MiB. Separate permits keep a burst of variant requests from
+    /// blocking uploads.
     pub(super) upload_permits: Arc<Semaphore>,
     pub(super) variant_permits: ClientPermits,
     /// Variants in progress, by blob key: concurrent requests for the same variant wait for the first one.
@@ -97,6 +101,7 @@ impl MediaLibrary {
             cursors,
             blobs,
             sizes: VariantSizes::new(&config.media_sizes),
+            limits: Limits { bytes: config.media_max_bytes.0, pixels: config.media_max_pixels.0 },
             variants_bytes: i64::try_from(config.media_variants_bytes.0).unwrap_or(i64::MAX),
             variant_uses: VariantUses::default(),
             upload_permits,
@@ -104,6 +109,11 @@ impl MediaLibrary {
             in_progress,
             failed,
         }
+    }
+
+    /// Returns the maximum bytes of a form with an image.
+    pub fn max_form_bytes(&self) -> usize {
+        usize::try_from(self.limits.bytes).unwrap_or(usize::MAX).saturating_add(MAX_FORM_OVERHEAD)
     }
 
     /// Returns the weak ETag of a list, which changes with every change of the `media` table.

@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use entity::media;
 
-use super::types::MediaVariant;
+use super::types::{MediaSource, MediaType, MediaVariant};
 use crate::config::MediaSizes;
 
-/// Variants that a response lists.
-pub const MAX_LISTED: usize = 8;
+/// Sizes of the server that a response lists.
+const MAX_LISTED: usize = 8;
 
 /// The sizes of variants in pixels, in ascending order.
 #[derive(Debug, Clone)]
@@ -30,24 +30,49 @@ impl VariantSizes {
         format!("{:?}", self.0)
     }
 
-    /// Returns the variants that a response lists, narrowest first: all widths, but no two that differ by less than a
-    /// fifth.
-    pub fn listed(&self, row: &media::Model) -> Vec<MediaVariant> {
-        let mut limit = row.width - 1;
-        let mut listed = Vec::new();
-        for width in self.0.iter().rev().map(|width| i64::from(*width)) {
-            if width <= limit && listed.len() < MAX_LISTED {
-                limit = width * 4 / 5;
-                listed.push(MediaVariant {
-                    url: format!("/media/{}?w={width}&format=webp", row.key).into(),
-                    width: width as i32,
-                    height: ((row.height * width + row.width / 2) / row.width).max(1) as i32,
-                });
+    /// Returns the image in WebP and in its own format.
+    pub fn sources(&self, row: &media::Model) -> Vec<MediaSource> {
+        let widths = self.listed(row.width);
+        let types = [MediaType::Webp, row.media_type];
+        let types = if row.media_type == MediaType::Webp { &types[1..] } else { &types[..] };
+        types.iter().map(|media_type| source(row, *media_type, &widths)).collect()
+    }
+
+    /// Returns the widths that a response lists, narrowest first: all sizes, but no two that differ by less than a fifth, and
+    /// the full width if it does not exceed the sizes.
+    fn listed(&self, width: i64) -> Vec<i64> {
+        let largest = self.0.last().copied().unwrap_or_default();
+        let mut listed: Vec<i64> = if width <= largest.into() { vec![width] } else { Vec::new() };
+        let most = MAX_LISTED + listed.len();
+        let mut limit = width - 1;
+        for size in self.0.iter().rev().map(|size| i64::from(*size)) {
+            if size <= limit && listed.len() < most {
+                limit = size * 4 / 5;
+                listed.push(size);
             }
         }
         listed.reverse();
         listed
     }
+}
+
+/// Returns an image in one format.
+fn source(row: &media::Model, media_type: MediaType, widths: &[i64]) -> MediaSource {
+    let format = (media_type != row.media_type).then_some("format=webp");
+    let variant = |width: &i64| {
+        let size = (*width != row.width).then(|| format!("w={width}"));
+        let parameters: Vec<&str> = size.as_deref().into_iter().chain(format).collect();
+        let mark = if parameters.is_empty() { "" } else { "?" };
+        MediaVariant {
+            url: format!("/media/{}{mark}{}", row.key, parameters.join("&")).into(),
+            width: *width as i32,
+            height: ((row.height * width + row.width / 2) / row.width).max(1) as i32,
+        }
+    };
+    let variants: Vec<MediaVariant> = widths.iter().map(variant).collect();
+    let srcset: Vec<String> =
+        variants.iter().map(|variant| format!("{} {}w", variant.url, variant.width)).collect();
+    MediaSource { media_type, srcset: srcset.join(", ").into(), variants }
 }
 
 #[cfg(test)]
@@ -56,6 +81,19 @@ mod tests {
 
     fn sizes() -> VariantSizes {
         VariantSizes::new(&MediaSizes(vec![16, 64, 640, 750]))
+    }
+
+    #[test]
+    fn lists_the_full_width_unless_it_exceeds_the_sizes() {
+        for (width, expected) in [
+            (8, vec![8]),
+            (16, vec![16]),
+            (700, vec![16, 64, 640, 700]),
+            (750, vec![16, 64, 750]),
+            (2000, vec![16, 64, 750]),
+        ] {
+            assert_eq!(sizes().listed(width), expected, "{width}");
+        }
     }
 
     #[test]

@@ -27,8 +27,20 @@ text_type! {
 
     /// The path and query of a variant of an image.
     pub struct VariantPath {
-        length: 46..=100,
+        length: 43..=100,
         pattern: pattern::VARIANT_PATH,
+    }
+
+    /// The URLs of an image with their widths, for the attribute `srcset`.
+    pub struct SourceSet {
+        length: 46..=1000,
+        pattern: pattern::PRINTABLE,
+    }
+
+    /// A color: `#` and six hexadecimal digits.
+    pub struct HexColor {
+        length: 7..=7,
+        pattern: pattern::HEX_COLOR,
     }
 
     /// A SHA-256 digest in hexadecimal.
@@ -86,15 +98,20 @@ pub struct Media {
     #[oai(validator(minimum(value = "1"), maximum(value = "9007199254740991")))]
     pub size: i64,
     /// The width in pixels.
-    #[oai(validator(minimum(value = "1"), maximum(value = "8192")))]
+    #[oai(validator(minimum(value = "1"), maximum(value = "16383")))]
     pub width: i32,
     /// The height in pixels.
-    #[oai(validator(minimum(value = "1"), maximum(value = "8192")))]
+    #[oai(validator(minimum(value = "1"), maximum(value = "16383")))]
     pub height: i32,
     /// The SHA-256 of the stored bytes, in lowercase hexadecimal.
     pub sha256: Sha256,
     /// A BlurHash placeholder to render while the image loads.
     pub blurhash: Blurhash,
+    /// The most frequent color, as a background while the image loads.
+    pub dominant_color: HexColor,
+    /// Width divided by height, for the CSS property `aspect-ratio`.
+    #[oai(validator(minimum(value = "0.00006"), maximum(value = "16383.0")))]
+    pub aspect_ratio: f64,
     /// The alternative text, for users who cannot see the image.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub alt: Option<AltText>,
@@ -106,10 +123,10 @@ pub struct Media {
     #[oai(validator(minimum(value = "0.0"), maximum(value = "1.0")))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub focus_y: Option<f64>,
-    /// The image in the widths that pages commonly use, narrowest first. Empty for a GIF, which may be
+    /// The image in the formats and widths that pages commonly use: WebP, and then the stored format. Animations stay
     /// animated.
-    #[oai(validator(max_items = "8"))]
-    pub variants: Vec<MediaVariant>,
+    #[oai(validator(min_items = "1", max_items = "2"))]
+    pub sources: Vec<MediaSource>,
     /// The account that uploaded the image. Absent if the account is deleted or the image was imported.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub uploaded_by: Option<Id<User>>,
@@ -130,7 +147,8 @@ impl Resource for Media {
 
     fn etag(&self) -> ETag {
         // The listed variants depend on a setting, not on the version.
-        let widths: Vec<i32> = self.variants.iter().map(|variant| variant.width).collect();
+        let variants = self.sources.iter().flat_map(|source| &source.variants);
+        let widths: Vec<i32> = variants.map(|variant| variant.width).collect();
         ETag::from_parts(&[&self.id.to_string(), &self.version.to_string(), &format!("{widths:?}")])
     }
     fn location(&self) -> String {
@@ -147,7 +165,24 @@ impl Resource for Media {
     }
 }
 
-/// A resized version of an image.
+/// An image in one format, as one `source` of a `picture` element.
+#[derive(Debug, Clone, Object, Serialize)]
+#[oai(rename_all = "camelCase", example)]
+#[serde(rename_all = "camelCase")]
+pub struct MediaSource {
+    /// The media type of all variants.
+    #[oai(rename = "type")]
+    #[serde(rename = "type")]
+    pub media_type: MediaType,
+    /// The URLs of all variants with their widths, for the attribute `srcset`.
+    pub srcset: SourceSet,
+    /// The variants, narrowest first. The last one has the full width, unless the image is wider than all sizes of the
+    /// server.
+    #[oai(validator(min_items = "1", max_items = "9"))]
+    pub variants: Vec<MediaVariant>,
+}
+
+/// A version of an image in one size.
 #[derive(Debug, Clone, Object, Serialize)]
 #[oai(rename_all = "camelCase", example)]
 #[serde(rename_all = "camelCase")]
@@ -155,10 +190,10 @@ pub struct MediaVariant {
     /// The URL of the bytes: an absolute path on this server.
     pub url: VariantPath,
     /// The width in pixels.
-    #[oai(validator(minimum(value = "1"), maximum(value = "4096")))]
+    #[oai(validator(minimum(value = "1"), maximum(value = "16383")))]
     pub width: i32,
     /// The height in pixels.
-    #[oai(validator(minimum(value = "1"), maximum(value = "8192")))]
+    #[oai(validator(minimum(value = "1"), maximum(value = "16383")))]
     pub height: i32,
 }
 

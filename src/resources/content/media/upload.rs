@@ -1,4 +1,4 @@
-//! Uploads: reads the form as a stream, re-encodes the image without metadata and stores it once per account.
+//! Uploads: reads the form as a stream, removes the metadata of the image and stores it once per account.
 use std::{
     io::ErrorKind,
     path::{Path, PathBuf},
@@ -15,7 +15,7 @@ use tokio::sync::Semaphore;
 use uuid::Uuid;
 
 use super::{
-    keys::{filename, hex, media_type, new_stem, original, stem},
+    keys::{filename, hex, media_type, new_stem, original, pack, stem},
     orphans,
     service::{MediaLibrary, emit},
     types::Media,
@@ -25,11 +25,11 @@ use crate::{
     http::{
         auth::Principal,
         idempotency::{IdempotentRequest, Outcome, id_of_location, run_once},
-        image_upload::{MAX_ALT_CHARS, MAX_FILE_BYTES, accepted_media_types},
+        image_upload::{MAX_ALT_CHARS, accepted_media_types},
         multipart::{Multipart, Part},
         problem::{Error, Result},
     },
-    images::{self, ImageError, SanitizedImage},
+    images::{self, ImageError, Limits, SanitizedImage},
     infra::{
         blobs::TempFile,
         db::Tx,
@@ -65,9 +65,11 @@ impl MediaLibrary {
     pub async fn upload(
         &self,
         caller: &Principal,
-        mut form: Multipart,
+        form: Multipart,
         attempt: Option<IdempotentRequest>,
     ) -> Result<Outcome<Media>> {
+        // A body without `Content-Length` passes the check of its length.
+        let mut form = form.with_limit(self.max_form_bytes());
         self.check_quota(self.db.read(), caller.user, 0).await?;
         let upload = self.read_form(&mut form).await?;
         let attempt = attempt.map(|attempt| attempt.with_body_digest(&upload.digest()));
@@ -103,13 +105,14 @@ impl MediaLibrary {
         let (mut head, mut size, mut hash) = (Vec::new(), 0, Context::new(&SHA256));
         let mut sniffed = false;
         while let Some(chunk) = form.next_chunk().await? {
-            size += chunk.len();
-            if size > MAX_FILE_BYTES {
-                return Err(Error::PayloadTooLarge(format!("file: must be at most {MAX_FILE_BYTES} bytes")));
+            size += chunk.len() as u64;
+            if size > self.limits.bytes {
+                let max = self.limits.bytes;
+                return Err(Error::PayloadTooLarge(format!("file: must be at most {max} bytes, got more")));
             }
             head.extend(chunk.iter().copied().take(HEAD.saturating_sub(head.len())));
             if !sniffed && head.len() == HEAD {
-                images::sniff(&head).ok_or_else(|| map_error(&ImageError::UnknownFormat))?;
+                images::check_format(&head).map_err(|error| map_error(error, &self.limits))?;
                 sniffed = true;
             }
             hash.update(&chunk);
@@ -136,7 +139,7 @@ impl MediaLibrary {
     ) -> Result<Outcome<Media>> {
         let UploadedFile { file, filename: name, alt, .. } = upload;
         let path = file.path().to_owned();
-        let clean = sanitize(self.upload_permits.clone(), path, file).await?;
+        let clean = sanitize(self.upload_permits.clone(), path, self.limits, file).await?;
         let (fresh, now) = (new_stem()?, self.clock.now());
         let row = new_row(Some(caller.user), &fresh, &clean, name.as_deref(), alt, now);
         let existing = find_duplicate(self.db.read(), Some(caller.user), &row.sha256).await?;
@@ -164,7 +167,7 @@ impl MediaLibrary {
     /// Stores an image from a local file, without an owner. Returns its URL and whether it is new. A dry run
     /// decodes the file and stores nothing.
     pub async fn import(&self, file: &Path, dry_run: bool) -> Result<(String, bool)> {
-        let clean = sanitize(self.upload_permits.clone(), file.to_owned(), ()).await?;
+        let clean = sanitize(self.upload_permits.clone(), file.to_owned(), self.limits, ()).await?;
         let (fresh, now) = (new_stem()?, self.clock.now());
         let name = file.file_name().and_then(|name| name.to_str());
         let row = new_row(None, &fresh, &clean, name, None, now);
@@ -248,36 +251,38 @@ pub(super) async fn original_bytes<C: ConnectionTrait>(db: &C, user: Uuid) -> Re
 /// Length of the file header that identifies the format, in bytes.
 const HEAD: usize = 12;
 
-/// Decodes and re-encodes an image on a blocking thread. `permits` bounds how many run at a time.
+/// Sanitizes an image on a blocking thread. `permits` bounds how many run at a time.
 async fn sanitize(
     permits: Arc<Semaphore>,
     path: PathBuf,
+    limits: Limits,
     file: impl Send + 'static,
 ) -> Result<SanitizedImage> {
     let permit = permits.acquire_owned().await.map_err(|error| Error::Internal(error.to_string()))?;
     let work = tokio::task::spawn_blocking(move || {
-        let clean = images::sanitize(&path);
+        let clean = images::sanitize(&path, limits);
         // The file and the permit live until the work ends, even if the request is canceled meanwhile.
         drop((file, permit));
         clean
     });
     let clean = in_span("images.sanitize", SpanKind::Internal, work).await;
-    clean.map_err(|error| Error::Internal(error.to_string()))?.map_err(|error| map_error(&error))
+    clean.map_err(|error| Error::Internal(error.to_string()))?.map_err(|error| map_error(error, &limits))
 }
 
 /// Maps an image error to an API error.
-fn map_error(why: &ImageError) -> Error {
+fn map_error(why: ImageError, limits: &Limits) -> Error {
+    let message = why.message(limits);
     match why {
         ImageError::UnknownFormat => Error::UnsupportedMediaType(
             "file",
             format!("unsupported media type: must be one of {}", accepted_media_types()),
         ),
-        ImageError::UnsupportedEncoding | ImageError::Animated => {
-            Error::UnsupportedMediaType("file", why.to_string())
+        ImageError::UnsupportedEncoding | ImageError::Unsupported(_) => {
+            Error::UnsupportedMediaType("file", message)
         }
-        ImageError::TooLarge => Error::PayloadTooLarge(why.to_string()),
-        ImageError::Unreadable(_) => Error::Internal(why.to_string()),
-        other => Error::invalid_field("#/file", ErrorCode::Invalid, &other.to_string()),
+        ImageError::TooLarge => Error::PayloadTooLarge(message),
+        ImageError::Unreadable(_) => Error::Internal(message),
+        _ => Error::invalid_field("#/file", ErrorCode::Invalid, &message),
     }
 }
 
@@ -303,6 +308,7 @@ fn new_row(
         height: i64::from(clean.height),
         sha256: hex(digest.as_ref()),
         blurhash: clean.blurhash.clone(),
+        dominant_color: Some(pack(clean.dominant_color).into()),
         focus_x: None,
         focus_y: None,
         alt,

@@ -19,7 +19,7 @@ use crate::{
         image_response::{ImageCaching, ImageInfo},
         problem::{Error, Result},
     },
-    images::{self, Format, ImageError, VariantOptions},
+    images::{self, Format, ImageError, VariantOptions, limits},
     infra::{
         audit_log::Origin,
         blobs::Blob,
@@ -36,8 +36,8 @@ const RETRY_DELAY: i64 = 60 * 1000;
 const TIMED_OUT: Error =
     Error::Unavailable("this variant took too long to make: request a smaller size, or retry later");
 /// Version of the encoder output. Increase it when the same parameters produce other bytes: it is part of the
-/// ETag.
-const ENCODER_VERSION: &str = "1";
+/// ETag and of the file name.
+const ENCODER_VERSION: &str = "2";
 
 /// The exact size and format of a variant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -71,7 +71,7 @@ impl MediaLibrary {
         let row = row.ok_or(Error::NotFound("image"))?;
         let stored_format = format_of(&row.key).ok_or(Error::NotFound("image"))?;
         let format = match query.format {
-            // A GIF may be animated, and WebP output is a still image.
+            // Encoding a long animation as WebP can exceed the timeout.
             Some(OutputFormat::Auto) if stored_format == Format::Gif || !accepts_webp(accepted) => {
                 stored_format
             }
@@ -154,8 +154,9 @@ impl MediaLibrary {
         let permit = work.start().await.ok_or(Error::Unavailable("the service is shutting down"))?;
         let original_file = self.blobs.local_file(&original(&request.image.key)).await.map_err(blob_error)?;
         let original_file = original_file.ok_or(Error::NotFound("image"))?;
+        let image_limits = self.limits;
         let output = tokio::task::spawn_blocking(move || {
-            let output = images::variant(original_file.path(), &variant.options());
+            let output = images::variant(original_file.path(), &variant.options(), image_limits);
             // The file and the permit live until the work ends, even if the request is canceled meanwhile.
             drop((original_file, permit));
             output
@@ -192,7 +193,7 @@ impl MediaLibrary {
     /// internal.
     fn record_failure(&self, blob: &str, why: ImageError) -> Error {
         match why {
-            ImageError::TooManyPixels | ImageError::TooLarge => {
+            ImageError::TooManyPixels | ImageError::TooManyFrames | ImageError::TooLarge => {
                 self.remember_failure(blob, None);
                 exceeds_limits()
             }
@@ -201,7 +202,7 @@ impl MediaLibrary {
                 self.remember_failure(blob, Some(self.clock.now() + RETRY_DELAY));
                 TIMED_OUT
             }
-            why => Error::Internal(format!("cannot make an image variant: {why}")),
+            why => Error::Internal(format!("cannot make an image variant: {}", why.message(&self.limits))),
         }
     }
 }
@@ -217,7 +218,7 @@ impl Variant {
         let Variant { width, height, focus, background, format } = self;
         let focus = focus.map(|(x, y)| format!("-{x}-{y}")).unwrap_or_default();
         let background = if *background { "-background" } else { "" };
-        format!("{width}x{height}{focus}{background}.{}", format.extension())
+        format!("{width}x{height}{focus}{background}-v{ENCODER_VERSION}.{}", format.extension())
     }
 
     fn options(&self) -> VariantOptions {
@@ -242,7 +243,7 @@ fn resolve_size(
 ) -> Option<Variant> {
     let (width, height) = (row.width as f64, row.height as f64);
     let rounded = |side: u32| f64::from(sizes.round_up(side));
-    let side = |length: f64| length.round().clamp(1.0, 8192.0) as u32;
+    let side = |length: f64| length.round().clamp(1.0, f64::from(limits::MAX_SIDE)) as u32;
     let scaled = |scale: f64| (side(width * scale.min(1.0)), side(height * scale.min(1.0)));
     let (fit, (w, h)) = match (query.w.map(rounded), query.h.map(rounded)) {
         (None, None) => {
