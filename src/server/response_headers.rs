@@ -139,7 +139,7 @@ mod tests {
 
     #[test]
     fn responses_for_all_origins_do_not_depend_on_the_origin() {
-        let cors = Cors(vec!["https://www.acme.test".into()]);
+        let cors = Cors(vec![AllowedOrigin::Exact("https://www.acme.test".into())]);
         let request_headers =
             HeaderMap::from_iter([(header::ORIGIN, HeaderValue::from_static("https://www.acme.test"))]);
         let mut headers =

@@ -171,7 +171,7 @@ impl WebhookEndpoints {
         let headers = headers.transpose()?;
         let (admin, now, sealer) = (admin.clone(), self.clock.now(), self.sealer.clone());
         let updated = self.db.write(async move |tx: Tx| {
-            if headers.is_some() || own_secret.is_some() {
+            if headers.is_some() || custom_secret.is_some() {
                 // Before the lock on the endpoint, as in a rotation of the secret key.
                 secrets::require_current_key(&tx, &sealer).await?;
             }
