@@ -1353,8 +1353,11 @@ export interface paths {
         /**
          * Import redirects from a CSV file
          * @description Imports all of them or none. The first line names the columns: `source`, `destination`, `permanent`,
-         *     `startsAt`, `endsAt`. If `permanent` is missing or empty, the rule is temporary (307). If a date is
-         *     missing or empty, the rule has no such date, even if it had one before.
+         *     `startsAt`, `endsAt`, `status`, `external`. Other columns are ignored. The separator is a comma, a
+         *     semicolon or a tab. If `permanent` and `status` are missing or empty, the rule is temporary (307). If a
+         *     date is missing or empty, the rule has no such date, even if it had one before. If a source occurs more
+         *     than once, its first rule is imported. A dry run returns the same result with 200, without writing
+         *     anything.
          *
          *     Scope of an API key: `redirects:write`.
          */
@@ -1383,7 +1386,8 @@ export interface paths {
         /**
          * Import redirects from a JSON map
          * @description Imports all of them or none. A rule whose source exists replaces the existing rule; all other rules
-         *     stay unchanged.
+         *     stay unchanged. If a source occurs more than once, its first rule is imported. The response lists what
+         *     was not imported. A dry run returns the same result with 200, without writing anything.
          *
          *     Scope of an API key: `redirects:write`.
          */
@@ -1411,7 +1415,9 @@ export interface paths {
         put?: never;
         /**
          * Import redirects from a Netlify file
-         * @description Imports all of them or none. Lines with rewrites, placeholders or conditions are rejected.
+         * @description Imports all rules or none. Lines with rewrites, roles, unknown conditions or without a destination are
+         *     skipped, and the response lists them. If a source occurs more than once, its first rule is imported. A
+         *     dry run returns the same result with 200, without writing anything.
          *
          *     Scope of an API key: `redirects:write`.
          */
@@ -1440,7 +1446,8 @@ export interface paths {
         /**
          * Create a redirect
          * @description The redirect takes effect at once. Operations have precedence: a source that matches the path of an
-         *     operation is rejected (400). A redirect that would form a cycle is rejected (409).
+         *     operation is rejected (400). A redirect that would form a cycle is rejected (409). Only admins may set
+         *     `external` (403).
          *
          *     Scope of an API key: `redirects:write`.
          */
@@ -1473,7 +1480,8 @@ export interface paths {
         get: operations["redirectsGet"];
         /**
          * Create or replace a redirect
-         * @description With `If-None-Match: *`, the redirect is created only if no redirect has this source.
+         * @description With `If-None-Match: *`, the redirect is created only if no redirect has this source. Only admins may set
+         *     `external`, or change the destination of a redirect that has it (403).
          *
          *     Scope of an API key: `redirects:write`.
          */
@@ -2230,7 +2238,8 @@ export interface paths {
          * Create a webhook endpoint
          * @description The endpoint receives the events that occur from now on. An API key needs the scopes of all topics in
          *     `events` (403). At most 100 endpoints can exist (409). The field `secret` is returned only in this
-         *     response, and the values of `headers` never. Because it is a secret, the response is not stored: the operation does not accept an
+         *     response, and the values of `headers` never. Because it is a secret, the response is not stored: the operation
+         *     does not accept an
          *     `Idempotency-Key`.
          *
          *     Scope of an API key: `webhook-endpoints:write`.
@@ -2276,9 +2285,9 @@ export interface paths {
         head?: never;
         /**
          * Update a webhook endpoint
-         * @description The body is a merge patch (RFC 7396). `headers` replaces all header fields of the endpoint. An endpoint that is enabled again receives the events that occur
-         *     from then on. An API key needs the scopes of all topics in the old and in the new `events`, and for a
-         *     new `url` also the scopes of all pending deliveries (403).
+         * @description The body is a merge patch (RFC 7396). `headers` replaces all custom headers of the endpoint. An endpoint that is
+         *     enabled again receives the events that occur from then on. An API key needs the scopes of all topics in the old
+         *     and in the new `events`, and for a new `url` also the scopes of all pending deliveries (403).
          *
          *     Scope of an API key: `webhook-endpoints:write`.
          */
@@ -3573,7 +3582,10 @@ export interface components {
              * @description A name for the key. Surrounding white space is removed.
              */
             name: string;
-            /** @description The scopes of the key. */
+            /**
+             * @description The scopes of the key. A scope that the role of the owner cannot use takes effect when the owner gets a role that
+             *     can.
+             */
             scopes: components["schemas"]["Scope"][];
             /**
              * Format: date-time
@@ -4548,7 +4560,7 @@ export interface components {
             pagination: components["schemas"]["Pagination"];
         };
         /**
-         * @description A header field that is added to the deliveries of an endpoint.
+         * @description A custom header that is added to the deliveries of an endpoint.
          * @example {
          *       "name": "authorization",
          *       "value": "Bearer token-of-the-receiver"
@@ -5013,7 +5025,7 @@ export interface components {
             events: ("channels" | "comments" | "customers" | "documents" | "invoices" | "media" | "messages" | "posts" | "rates" | "redirects" | "revenues" | "tags" | "users" | "channel.created" | "channel.updated" | "channel.deleted" | "comment.created" | "comment.updated" | "comment.deleted" | "customer.created" | "customer.updated" | "customer.deleted" | "document.created" | "document.updated" | "document.deleted" | "document.restored" | "invoice.created" | "invoice.updated" | "invoice.paid" | "invoice.voided" | "invoice.deleted" | "media.created" | "media.updated" | "media.deleted" | "message.created" | "message.updated" | "message.deleted" | "post.created" | "post.updated" | "post.published" | "post.unpublished" | "post.deleted" | "post.restored" | "rates.updated" | "redirect.created" | "redirect.updated" | "redirects.imported" | "redirect.deleted" | "revenue.updated" | "revenue.deleted" | "tag.created" | "tag.updated" | "tag.deleted" | "user.created" | "user.updated" | "user.deleted")[];
             /** @description The format of the deliveries. */
             format: components["schemas"]["WebhookFormat"];
-            /** @description The names of the header fields that are added to the deliveries. The values are never returned. */
+            /** @description The names of the custom headers that are added to the deliveries. The values are never returned. */
             headerNames: string[];
             /** @description Whether the endpoint receives deliveries. */
             state: components["schemas"]["EndpointState"];
@@ -6237,6 +6249,8 @@ export interface components {
          *       "kind": "exact",
          *       "destination": "/api/v2/revenues/en-us",
          *       "permanent": false,
+         *       "status": 307,
+         *       "external": false,
          *       "startsAt": "2025-11-20T09:00:00.000Z",
          *       "endsAt": "2029-11-22T00:00:00.000Z",
          *       "createdAt": "2025-11-21T09:00:00.000Z",
@@ -6251,18 +6265,26 @@ export interface components {
             id: string;
             /**
              * Format: no-controls
-             * @description The paths that are redirected. Each `*` captures a part of the path.
+             * @description The paths that are redirected, with their conditions. Each `*` and `:name` captures a part of the path.
              */
             source: string;
             /** @description The kind of the source. */
             kind: components["schemas"]["RedirectKind"];
             /**
              * Format: no-controls
-             * @description The destination: a path of this service or a URL. `*` and `:splat` stand for the captured parts.
+             * @description The destination: a path of this service or a URL. `*`, `:splat` and `:name` stand for the captured parts.
              */
             destination: string;
-            /** @description Whether the redirect is permanent (308) or temporary (307). */
+            /** @description Whether the redirect is permanent (308). */
             permanent: boolean;
+            /**
+             * Format: int32
+             * @description The status of the redirect: 303 (the client follows with `GET`), 307 (temporary) or 308 (permanent).
+             * @enum {integer}
+             */
+            status: 303 | 307 | 308;
+            /** @description Whether an admin has allowed a destination on any host. */
+            external: boolean;
             /**
              * Format: date-time
              * @description The time from which the rule applies. Omitted if the rule has no start.
@@ -6289,7 +6311,12 @@ export interface components {
          * @example {
          *       "created": 2,
          *       "updated": 1,
-         *       "unchanged": 0
+         *       "unchanged": 0,
+         *       "skipped": 1,
+         *       "warnings": [
+         *         "line 4: the status 200 is a rewrite, which is not supported"
+         *       ],
+         *       "dryRun": false
          *     }
          */
         RedirectImport: {
@@ -6308,6 +6335,15 @@ export interface components {
              * @description The number of existing rules that stayed unchanged.
              */
             unchanged: number;
+            /**
+             * Format: int64
+             * @description The number of lines and rules that were not imported.
+             */
+            skipped: number;
+            /** @description The reasons for which lines and rules were not imported, and other remarks: the first 100. */
+            warnings: string[];
+            /** @description Whether the file was only checked, and nothing was written. */
+            dryRun: boolean;
         };
         /**
          * @description A redirect to create.
@@ -6315,6 +6351,7 @@ export interface components {
          *       "source": "/api/v1/revenues",
          *       "destination": "/api/v2/revenues/en-us",
          *       "permanent": false,
+         *       "external": false,
          *       "startsAt": "2025-11-20T09:00:00.000Z",
          *       "endsAt": "2029-11-22T00:00:00.000Z"
          *     }
@@ -6323,14 +6360,15 @@ export interface components {
             /**
              * Format: no-controls
              * @description The paths to redirect: a path, `/old/*` for a path and every path below it, or a path with `*` for any
-             *     part of a segment.
+             *     part of a segment and `:name` for a whole segment. A host may precede the path. Query parameters,
+             *     countries and languages may follow it: `/old?id=:id Country=FR,BE Language=fr`.
              */
             source: string;
             /**
              * Format: no-controls
-             * @description The destination: a path of this service, or a URL of this service or of a host in the setting
-             *     `redirect_hosts`. The first `*` stands for the capture of the first `*` of the source, and so on;
-             *     `:splat` for the last capture.
+             * @description The destination: a path of this service, or a URL of this service, of a host in the setting
+             *     `redirect_hosts`, or of any host if `external` is true. The first `*` stands for the capture of the first
+             *     `*` of the source, and so on; `:splat` for that of the last `*`; `:name` for that of `:name`.
              */
             destination: string;
             /**
@@ -6338,6 +6376,17 @@ export interface components {
              * @default false
              */
             permanent?: boolean;
+            /**
+             * Format: int32
+             * @description The status of the redirect: 303, 307 or 308. If omitted, `permanent` determines it.
+             * @enum {integer}
+             */
+            status?: 303 | 307 | 308;
+            /**
+             * @description Whether the destination may be on any host. Only admins may set it.
+             * @default false
+             */
+            external?: boolean;
             /**
              * Format: date-time
              * @description The time from which the rule applies. If omitted, it applies at once.
@@ -6355,15 +6404,17 @@ export interface components {
          */
         RedirectKind: "exact" | "prefix" | "wildcard";
         /**
-         * @description Redirects by source. The name of a field is a source such as `/old/*`, or a key form such as `-api-v1-revenues` for the source `/api/v1/revenues`.
+         * @description Redirects by source. The name of a field is a source such as `/old/*` or `/old/:id`, or a key form such as `-api-v1-revenues` for the source `/api/v1/revenues`.
          * @example {
          *       "-api-v1-revenues": {
          *         "destination": "/api/v2/revenues/en-us",
-         *         "permanent": false
+         *         "permanent": false,
+         *         "external": false
          *       },
          *       "/old/*": {
          *         "destination": "/new/*",
-         *         "permanent": true
+         *         "permanent": true,
+         *         "external": false
          *       }
          *     }
          */
@@ -6375,6 +6426,7 @@ export interface components {
          * @example {
          *       "destination": "/api/v2/revenues/en-us",
          *       "permanent": false,
+         *       "external": false,
          *       "startsAt": "2025-11-20T09:00:00.000Z",
          *       "endsAt": "2029-11-22T00:00:00.000Z"
          *     }
@@ -6382,8 +6434,8 @@ export interface components {
         RedirectReplacement: {
             /**
              * Format: no-controls
-             * @description The destination: a path of this service, or a URL of this service or of a host in the setting
-             *     `redirect_hosts`.
+             * @description The destination: a path of this service, or a URL of this service, of a host in the setting
+             *     `redirect_hosts`, or of any host if `external` is true.
              */
             destination: string;
             /**
@@ -6391,6 +6443,17 @@ export interface components {
              * @default false
              */
             permanent?: boolean;
+            /**
+             * Format: int32
+             * @description The status of the redirect: 303, 307 or 308. If omitted, `permanent` determines it.
+             * @enum {integer}
+             */
+            status?: 303 | 307 | 308;
+            /**
+             * @description Whether the destination may be on any host. Only admins may set it.
+             * @default false
+             */
+            external?: boolean;
             /**
              * Format: date-time
              * @description The time from which the rule applies. If omitted, it applies at once.
@@ -6410,6 +6473,8 @@ export interface components {
          *       "kind": "exact",
          *       "destination": "/api/v2/revenues/en-us",
          *       "permanent": false,
+         *       "status": 307,
+         *       "external": false,
          *       "startsAt": "2025-11-20T09:00:00.000Z",
          *       "endsAt": "2029-11-22T00:00:00.000Z",
          *       "hits": 42,
@@ -6434,8 +6499,16 @@ export interface components {
              * @description The destination: a path of this service or a URL.
              */
             destination: string;
-            /** @description Whether the redirect is permanent (308) or temporary (307). */
+            /** @description Whether the redirect is permanent (308). */
             permanent: boolean;
+            /**
+             * Format: int32
+             * @description The status of the redirect: 303 (the client follows with `GET`), 307 (temporary) or 308 (permanent).
+             * @enum {integer}
+             */
+            status: 303 | 307 | 308;
+            /** @description Whether an admin has allowed a destination on any host. */
+            external: boolean;
             /**
              * Format: date-time
              * @description The time from which the rule applies. Omitted if the rule has no start.
@@ -7067,7 +7140,7 @@ export interface components {
             events: ("channels" | "comments" | "customers" | "documents" | "invoices" | "media" | "messages" | "posts" | "rates" | "redirects" | "revenues" | "tags" | "users" | "channel.created" | "channel.updated" | "channel.deleted" | "comment.created" | "comment.updated" | "comment.deleted" | "customer.created" | "customer.updated" | "customer.deleted" | "document.created" | "document.updated" | "document.deleted" | "document.restored" | "invoice.created" | "invoice.updated" | "invoice.paid" | "invoice.voided" | "invoice.deleted" | "media.created" | "media.updated" | "media.deleted" | "message.created" | "message.updated" | "message.deleted" | "post.created" | "post.updated" | "post.published" | "post.unpublished" | "post.deleted" | "post.restored" | "rates.updated" | "redirect.created" | "redirect.updated" | "redirects.imported" | "redirect.deleted" | "revenue.updated" | "revenue.deleted" | "tag.created" | "tag.updated" | "tag.deleted" | "user.created" | "user.updated" | "user.deleted")[];
             /** @description The format of the deliveries. */
             format: components["schemas"]["WebhookFormat"];
-            /** @description The names of the header fields that are added to the deliveries. The values are never returned. */
+            /** @description The names of the custom headers that are added to the deliveries. The values are never returned. */
             headerNames: string[];
             /** @description Whether the endpoint receives deliveries. */
             state: components["schemas"]["EndpointState"];
@@ -7125,7 +7198,7 @@ export interface components {
             /** @description The secret that signs the deliveries: `whsec_` and 24 to 64 bytes in base64. Default: a random secret. */
             secret?: string;
             /**
-             * @description Header fields that are added to the deliveries, such as `Authorization`.
+             * @description Custom headers that are added to the deliveries, such as `Authorization`.
              * @default []
              */
             headers?: components["schemas"]["EndpointHeader"][];
@@ -7167,8 +7240,8 @@ export interface components {
             /** @description The new secret. For 24 hours, deliveries are also signed with the previous one. */
             secret?: string;
             /**
-             * @description The header fields that replace all previous ones. Required with a `url` of another origin if the endpoint has
-             *     header fields, because their values are credentials of the previous receiver.
+             * @description The custom headers that replace all previous ones. Required with a `url` of another origin if the endpoint has
+             *     custom headers, because their values are credentials of the previous receiver.
              */
             headers?: components["schemas"]["EndpointHeader"][];
             /** @description Whether the endpoint receives deliveries. Disabling it fails all pending deliveries. */
@@ -7220,7 +7293,7 @@ export interface components {
              * @description The time of the last handling.
              */
             handledAt?: string;
-            /** @description The received JSON body, as a string. Of a form, the value of its field. */
+            /** @description The received JSON body, as a string. For a form, the value of the field `payload`. */
             body: string;
         };
         /**
@@ -8358,7 +8431,7 @@ export interface components {
                  *       "title": "Payload too large",
                  *       "status": 413,
                  *       "code": "payload-too-large",
-                 *       "detail": "Send at most 1,048,576 bytes, or `media_max_bytes` (by default 20,971,520) bytes for an image. To import many records or redirects, run `tenon import json` on the server.",
+                 *       "detail": "Send at most 1,048,576 bytes, or `media_max_bytes` (by default 20,971,520) bytes for an image. To import many records or redirects, run `tenon import json` or `tenon import redirects` on the server.",
                  *       "instance": "urn:request:0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f",
                  *       "trace": "0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f",
                  *       "errors": []
@@ -8905,10 +8978,21 @@ export interface components {
          */
         DateLtQuery: string;
         /**
+         * @description Whether to check the file without writing anything. If omitted, the rules are imported.
+         * @example true
+         */
+        DryRunQuery: boolean;
+        /**
          * @description `customer` includes the customer, regardless of `fields`.
          * @example customer
          */
         ExpandQuery: components["schemas"]["InvoiceExpand"];
+        /**
+         * @description Whether destinations may be on any host. Only admins may set it. It sets `external` of each rule whose
+         *     destination needs it.
+         * @example false
+         */
+        ExternalQuery: boolean;
         /**
          * @description The fields to return in addition to the id, separated by commas. The default is all but the customer.
          *     `amount` includes the currency and the original amount; `customer` includes the customer, as
@@ -9109,7 +9193,7 @@ export interface components {
          */
         "X-Robots-Tag": "noindex";
         /**
-         * @description The remaining rate limits: `r` requests, reset in `t` seconds. `r=0` marks the one that rejects the request.
+         * @description The remaining requests `r` of each limit, reset in `t` seconds. In a 429 response, `r=0` marks the exceeded limit.
          * @example "anonymous-burst";r=59;t=1
          */
         RateLimit: string;
@@ -9448,6 +9532,11 @@ export interface operations {
                  * @example 0199c0de-2222-7c3d-8e1f-2a3b4c5d6e7f
                  */
                 resourceId?: string;
+                /**
+                 * @description Only entries of the request with this id.
+                 * @example 01a2239e-7ea5-70ea-bf3a-a800b908985c
+                 */
+                requestId?: string;
                 /**
                  * @description Only entries at or after this time.
                  * @example 2025-11-20T10:30:00.000Z
@@ -12890,9 +12979,9 @@ export interface operations {
                 };
                 content: {
                     /**
-                     * @example source,destination,permanent,startsAt,endsAt
-                     *     /old/*,/new/*,true,,
-                     *     /sale,/winter,false,,2027-03-01T00:00:00.000Z
+                     * @example source,destination,permanent,startsAt,endsAt,status,external
+                     *     /old/*,/new/*,true,,,,
+                     *     /sale,/winter,false,,2027-03-01T00:00:00.000Z,,
                      */
                     "text/csv": string;
                 };
@@ -12911,7 +13000,19 @@ export interface operations {
     };
     redirectsImportCsv: {
         parameters: {
-            query?: never;
+            query?: {
+                /**
+                 * @description Whether to check the file without writing anything. If omitted, the rules are imported.
+                 * @example true
+                 */
+                dryRun?: components["parameters"]["DryRunQuery"];
+                /**
+                 * @description Whether destinations may be on any host. Only admins may set it. It sets `external` of each rule whose
+                 *     destination needs it.
+                 * @example false
+                 */
+                external?: components["parameters"]["ExternalQuery"];
+            };
             header?: {
                 /**
                  * @description A unique key for this create. A retry with the same key and body within 24 hours creates nothing and returns the stored response. The same key with another body is rejected with 422. `"k"` (a string of structured fields) and `k` are the same key.
@@ -12926,14 +13027,28 @@ export interface operations {
         requestBody: {
             content: {
                 /**
-                 * @example source,destination,permanent,startsAt,endsAt
-                 *     /old/*,/new/*,true,,
-                 *     /sale,/winter,false,,2027-03-01T00:00:00.000Z
+                 * @example source,destination,permanent,startsAt,endsAt,status,external
+                 *     /old/*,/new/*,true,,,,
+                 *     /sale,/winter,false,,2027-03-01T00:00:00.000Z,,
                  */
                 "text/csv": string;
             };
         };
         responses: {
+            /** @description The existing resource */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    Location: components["headers"]["Location"];
+                    "Idempotent-Replayed": components["headers"]["Idempotent-Replayed"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RedirectImport"];
+                };
+            };
             /** @description The new resource */
             201: {
                 headers: {
@@ -13003,7 +13118,19 @@ export interface operations {
     };
     redirectsImportJson: {
         parameters: {
-            query?: never;
+            query?: {
+                /**
+                 * @description Whether to check the file without writing anything. If omitted, the rules are imported.
+                 * @example true
+                 */
+                dryRun?: components["parameters"]["DryRunQuery"];
+                /**
+                 * @description Whether destinations may be on any host. Only admins may set it. It sets `external` of each rule whose
+                 *     destination needs it.
+                 * @example false
+                 */
+                external?: components["parameters"]["ExternalQuery"];
+            };
             header?: {
                 /**
                  * @description A unique key for this create. A retry with the same key and body within 24 hours creates nothing and returns the stored response. The same key with another body is rejected with 422. `"k"` (a string of structured fields) and `k` are the same key.
@@ -13021,6 +13148,20 @@ export interface operations {
             };
         };
         responses: {
+            /** @description The existing resource */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    Location: components["headers"]["Location"];
+                    "Idempotent-Replayed": components["headers"]["Idempotent-Replayed"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RedirectImport"];
+                };
+            };
             /** @description The new resource */
             201: {
                 headers: {
@@ -13095,7 +13236,19 @@ export interface operations {
     };
     redirectsImportNetlify: {
         parameters: {
-            query?: never;
+            query?: {
+                /**
+                 * @description Whether to check the file without writing anything. If omitted, the rules are imported.
+                 * @example true
+                 */
+                dryRun?: components["parameters"]["DryRunQuery"];
+                /**
+                 * @description Whether destinations may be on any host. Only admins may set it. It sets `external` of each rule whose
+                 *     destination needs it.
+                 * @example false
+                 */
+                external?: components["parameters"]["ExternalQuery"];
+            };
             header?: {
                 /**
                  * @description A unique key for this create. A retry with the same key and body within 24 hours creates nothing and returns the stored response. The same key with another body is rejected with 422. `"k"` (a string of structured fields) and `k` are the same key.
@@ -13117,6 +13270,20 @@ export interface operations {
             };
         };
         responses: {
+            /** @description The existing resource */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    Location: components["headers"]["Location"];
+                    "Idempotent-Replayed": components["headers"]["Idempotent-Replayed"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RedirectImport"];
+                };
+            };
             /** @description The new resource */
             201: {
                 headers: {
