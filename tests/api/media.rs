@@ -208,7 +208,7 @@ async fn limits_of_bytes_and_pixels_are_settings() {
     upload(&author, &[("file", None, &plain_png(100, 100))]).await.is(201);
     let rejected = upload(&author, &[("file", None, &plain_png(101, 100))]).await.is(400);
     assert!(rejected.body.to_string().contains("10000 pixels"), "{}", rejected.body);
-    let noise: Vec<u8> = (0..3000_u32).map(|number| (number * number >> 3) as u8).collect();
+    let noise: Vec<u8> = (0..3000_u32).map(|number| ((number * number) >> 3) as u8).collect();
     let large = png_of(8, 6, &noise, &[]);
     let rejected = upload(&author, &[("file", None, &large)]).await.is(413);
     assert!(

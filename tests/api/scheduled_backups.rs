@@ -105,7 +105,7 @@ async fn a_configured_folder_that_is_missing_is_not_created() {
     let api = Api::start().await;
     let (backups, _) = backups(&api, &settings);
     let message = format!("backup_dir: must be an existing folder, got {path}");
-    let failed = backups.run_scheduled().await.err().expect("an error");
+    let failed = backups.run_scheduled().await.expect_err("an error");
     assert!(failed.to_string().contains(&message), "{failed}");
     let variables = [("TENON_BACKUP_SCHEDULE", "6h"), ("TENON_BACKUP_DIR", path.as_str())];
     sandbox.run(&variables, "", &["serve", "--listen", "127.0.0.1:0"]).fails(1, &message);
