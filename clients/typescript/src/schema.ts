@@ -2230,7 +2230,8 @@ export interface paths {
          * Create a webhook endpoint
          * @description The endpoint receives the events that occur from now on. An API key needs the scopes of all topics in
          *     `events` (403). At most 100 endpoints can exist (409). The field `secret` is returned only in this
-         *     response, and the values of `headers` never. Because it is a secret, the response is not stored: the operation does not accept an
+         *     response, and the values of `headers` never. Because it is a secret, the response is not stored: the operation
+         *     does not accept an
          *     `Idempotency-Key`.
          *
          *     Scope of an API key: `webhook-endpoints:write`.
@@ -2276,9 +2277,9 @@ export interface paths {
         head?: never;
         /**
          * Update a webhook endpoint
-         * @description The body is a merge patch (RFC 7396). `headers` replaces all header fields of the endpoint. An endpoint that is enabled again receives the events that occur
-         *     from then on. An API key needs the scopes of all topics in the old and in the new `events`, and for a
-         *     new `url` also the scopes of all pending deliveries (403).
+         * @description The body is a merge patch (RFC 7396). `headers` replaces all custom headers of the endpoint. An endpoint that is
+         *     enabled again receives the events that occur from then on. An API key needs the scopes of all topics in the old
+         *     and in the new `events`, and for a new `url` also the scopes of all pending deliveries (403).
          *
          *     Scope of an API key: `webhook-endpoints:write`.
          */
@@ -4548,7 +4549,7 @@ export interface components {
             pagination: components["schemas"]["Pagination"];
         };
         /**
-         * @description A header field that is added to the deliveries of an endpoint.
+         * @description A custom header that is added to the deliveries of an endpoint.
          * @example {
          *       "name": "authorization",
          *       "value": "Bearer token-of-the-receiver"
@@ -5013,7 +5014,7 @@ export interface components {
             events: ("channels" | "comments" | "customers" | "documents" | "invoices" | "media" | "messages" | "posts" | "rates" | "redirects" | "revenues" | "tags" | "users" | "channel.created" | "channel.updated" | "channel.deleted" | "comment.created" | "comment.updated" | "comment.deleted" | "customer.created" | "customer.updated" | "customer.deleted" | "document.created" | "document.updated" | "document.deleted" | "document.restored" | "invoice.created" | "invoice.updated" | "invoice.paid" | "invoice.voided" | "invoice.deleted" | "media.created" | "media.updated" | "media.deleted" | "message.created" | "message.updated" | "message.deleted" | "post.created" | "post.updated" | "post.published" | "post.unpublished" | "post.deleted" | "post.restored" | "rates.updated" | "redirect.created" | "redirect.updated" | "redirects.imported" | "redirect.deleted" | "revenue.updated" | "revenue.deleted" | "tag.created" | "tag.updated" | "tag.deleted" | "user.created" | "user.updated" | "user.deleted")[];
             /** @description The format of the deliveries. */
             format: components["schemas"]["WebhookFormat"];
-            /** @description The names of the header fields that are added to the deliveries. The values are never returned. */
+            /** @description The names of the custom headers that are added to the deliveries. The values are never returned. */
             headerNames: string[];
             /** @description Whether the endpoint receives deliveries. */
             state: components["schemas"]["EndpointState"];
@@ -7027,7 +7028,7 @@ export interface components {
             events: ("channels" | "comments" | "customers" | "documents" | "invoices" | "media" | "messages" | "posts" | "rates" | "redirects" | "revenues" | "tags" | "users" | "channel.created" | "channel.updated" | "channel.deleted" | "comment.created" | "comment.updated" | "comment.deleted" | "customer.created" | "customer.updated" | "customer.deleted" | "document.created" | "document.updated" | "document.deleted" | "document.restored" | "invoice.created" | "invoice.updated" | "invoice.paid" | "invoice.voided" | "invoice.deleted" | "media.created" | "media.updated" | "media.deleted" | "message.created" | "message.updated" | "message.deleted" | "post.created" | "post.updated" | "post.published" | "post.unpublished" | "post.deleted" | "post.restored" | "rates.updated" | "redirect.created" | "redirect.updated" | "redirects.imported" | "redirect.deleted" | "revenue.updated" | "revenue.deleted" | "tag.created" | "tag.updated" | "tag.deleted" | "user.created" | "user.updated" | "user.deleted")[];
             /** @description The format of the deliveries. */
             format: components["schemas"]["WebhookFormat"];
-            /** @description The names of the header fields that are added to the deliveries. The values are never returned. */
+            /** @description The names of the custom headers that are added to the deliveries. The values are never returned. */
             headerNames: string[];
             /** @description Whether the endpoint receives deliveries. */
             state: components["schemas"]["EndpointState"];
@@ -7085,7 +7086,7 @@ export interface components {
             /** @description The secret that signs the deliveries: `whsec_` and 24 to 64 bytes in base64. Default: a random secret. */
             secret?: string;
             /**
-             * @description Header fields that are added to the deliveries, such as `Authorization`.
+             * @description Custom headers that are added to the deliveries, such as `Authorization`.
              * @default []
              */
             headers?: components["schemas"]["EndpointHeader"][];
@@ -7127,8 +7128,8 @@ export interface components {
             /** @description The new secret. For 24 hours, deliveries are also signed with the previous one. */
             secret?: string;
             /**
-             * @description The header fields that replace all previous ones. Required with a `url` of another origin if the endpoint has
-             *     header fields, because their values are credentials of the previous receiver.
+             * @description The custom headers that replace all previous ones. Required with a `url` of another origin if the endpoint has
+             *     custom headers, because their values are credentials of the previous receiver.
              */
             headers?: components["schemas"]["EndpointHeader"][];
             /** @description Whether the endpoint receives deliveries. Disabling it fails all pending deliveries. */
@@ -7180,7 +7181,7 @@ export interface components {
              * @description The time of the last handling.
              */
             handledAt?: string;
-            /** @description The received JSON body, as a string. Of a form, the value of its field. */
+            /** @description The received JSON body, as a string. For a form, the value of the field `payload`. */
             body: string;
         };
         /**
@@ -9069,7 +9070,7 @@ export interface components {
          */
         "X-Robots-Tag": "noindex";
         /**
-         * @description The remaining rate limits: `r` requests, reset in `t` seconds. `r=0` marks the one that rejects the request.
+         * @description The remaining requests `r` of each limit, reset in `t` seconds. In a 429 response, `r=0` marks the exceeded limit.
          * @example "anonymous-burst";r=59;t=1
          */
         RateLimit: string;
