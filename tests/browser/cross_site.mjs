@@ -1,5 +1,6 @@
 // A page of another site signs in with the session cookie, reads and writes with it, follows events and signs out. The
-// service is at http://localhost, the page at http://127.0.0.1: browsers treat them as different sites, and localhost as secure.
+// service is at http://localhost, the page at http://127.0.0.1: browsers treat them as different sites, and localhost as
+// secure.
 import { chromium } from "playwright-core";
 import assert from "node:assert/strict";
 import { createServer } from "node:http";
@@ -11,7 +12,10 @@ const servers = [port, otherPort].map((port) => createServer((_, response) => {
 }).listen(port, "127.0.0.1"));
 const browser = await chromium.launch({
   executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
-  args: ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--test-third-party-cookie-phaseout"],
+  args: [
+    "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+    "--test-third-party-cookie-phaseout",
+  ],
 });
 
 // Runs in the page: sends a request with cookies and returns the status and the body.
@@ -55,7 +59,8 @@ try {
   // The cookie is not sent for pages of a third site, and an origin that is not allowed reads nothing.
   const other = await context.newPage();
   await other.goto(`http://127.0.0.1:${otherPort}/`);
-  const rejected = await other.evaluate((url) => fetch(url, { credentials: "include" }).then(() => "read", () => "rejected"), `${service}/api/me`);
+  const read = (url) => fetch(url, { credentials: "include" }).then(() => "read", () => "rejected");
+  const rejected = await other.evaluate(read, `${service}/api/me`);
   assert.equal(rejected, "rejected");
 
   assert.equal((await request("POST", `${service}/api/auth/logout`)).status, 204);
