@@ -3573,7 +3573,10 @@ export interface components {
              * @description A name for the key. Surrounding white space is removed.
              */
             name: string;
-            /** @description The scopes of the key. */
+            /**
+             * @description The scopes of the key. A scope that the role of the owner cannot use takes effect when the owner gets a role that
+             *     can.
+             */
             scopes: components["schemas"]["Scope"][];
             /**
              * Format: date-time
@@ -9408,6 +9411,11 @@ export interface operations {
                  * @example 0199c0de-2222-7c3d-8e1f-2a3b4c5d6e7f
                  */
                 resourceId?: string;
+                /**
+                 * @description Only entries of the request with this id.
+                 * @example 01a2239e-7ea5-70ea-bf3a-a800b908985c
+                 */
+                requestId?: string;
                 /**
                  * @description Only entries at or after this time.
                  * @example 2025-11-20T10:30:00.000Z
