@@ -754,9 +754,10 @@ export interface paths {
          *     event `reset`, at the start or later: its `data` is `{"after": …}`, the position after which the
          *     stream continues, and the client must reload all resources that it displays.
          *
-         *     A heartbeat (an `id` without `data`) is sent on connect and every 15 seconds. It keeps the connection
-         *     open and moves the resume position. A client that reads too slowly is disconnected and can resume.
-         *     Each caller can have ten streams at a time.
+         *     An event `heartbeat` is sent on connect and every 15 seconds. It keeps the connection open and moves the
+         *     resume position; its `data` is that of `reset`. A client that reads too slowly is disconnected and can
+         *     resume. Each caller can have ten streams at a time: a further one ends at once and has a `retry` of one
+         *     minute. A `Last-Event-ID` that is not a position of this log starts with `reset`.
          *
          *     Scope of an API key: `events:read`.
          */
@@ -1352,8 +1353,11 @@ export interface paths {
         /**
          * Import redirects from a CSV file
          * @description Imports all of them or none. The first line names the columns: `source`, `destination`, `permanent`,
-         *     `startsAt`, `endsAt`. If `permanent` is missing or empty, the rule is temporary (307). If a date is
-         *     missing or empty, the rule has no such date, even if it had one before.
+         *     `startsAt`, `endsAt`, `status`, `external`. Other columns are ignored. The separator is a comma, a
+         *     semicolon or a tab. If `permanent` and `status` are missing or empty, the rule is temporary (307). If a
+         *     date is missing or empty, the rule has no such date, even if it had one before. If a source occurs more
+         *     than once, its first rule is imported. A dry run returns the same result with 200, without writing
+         *     anything.
          *
          *     Scope of an API key: `redirects:write`.
          */
@@ -1382,7 +1386,8 @@ export interface paths {
         /**
          * Import redirects from a JSON map
          * @description Imports all of them or none. A rule whose source exists replaces the existing rule; all other rules
-         *     stay unchanged.
+         *     stay unchanged. If a source occurs more than once, its first rule is imported. The response lists what
+         *     was not imported. A dry run returns the same result with 200, without writing anything.
          *
          *     Scope of an API key: `redirects:write`.
          */
@@ -1410,7 +1415,9 @@ export interface paths {
         put?: never;
         /**
          * Import redirects from a Netlify file
-         * @description Imports all of them or none. Lines with rewrites, placeholders or conditions are rejected.
+         * @description Imports all rules or none. Lines with rewrites, roles, unknown conditions or without a destination are
+         *     skipped, and the response lists them. If a source occurs more than once, its first rule is imported. A
+         *     dry run returns the same result with 200, without writing anything.
          *
          *     Scope of an API key: `redirects:write`.
          */
@@ -1439,7 +1446,8 @@ export interface paths {
         /**
          * Create a redirect
          * @description The redirect takes effect at once. Operations have precedence: a source that matches the path of an
-         *     operation is rejected (400). A redirect that would form a cycle is rejected (409).
+         *     operation is rejected (400). A redirect that would form a cycle is rejected (409). Only admins may set
+         *     `external` (403).
          *
          *     Scope of an API key: `redirects:write`.
          */
@@ -1472,7 +1480,8 @@ export interface paths {
         get: operations["redirectsGet"];
         /**
          * Create or replace a redirect
-         * @description With `If-None-Match: *`, the redirect is created only if no redirect has this source.
+         * @description With `If-None-Match: *`, the redirect is created only if no redirect has this source. Only admins may set
+         *     `external`, or change the destination of a redirect that has it (403).
          *
          *     Scope of an API key: `redirects:write`.
          */
@@ -1985,7 +1994,7 @@ export interface paths {
         /**
          * Get an invoice
          * @description The amount is in the currency of the locale. If it was converted, `original` contains the original
-         *     amount and the rate.
+         *     amount and the rate. `payments` contains the payments that providers reported.
          *
          *     Scope of an API key: `invoices:read`.
          */
@@ -2002,7 +2011,7 @@ export interface paths {
         post?: never;
         /**
          * Delete an invoice
-         * @description An invoice that is or was paid cannot be deleted, even if it is void (409).
+         * @description An invoice that is or was paid, or that has payments, cannot be deleted, even if it is void (409).
          *
          *     Scope of an API key: `invoices:write`.
          */
@@ -2229,7 +2238,7 @@ export interface paths {
          * Create a webhook endpoint
          * @description The endpoint receives the events that occur from now on. An API key needs the scopes of all topics in
          *     `events` (403). At most 100 endpoints can exist (409). The field `secret` is returned only in this
-         *     response. Because it is a secret, the response is not stored: the operation does not accept an
+         *     response, and the values of `headers` never. Because it is a secret, the response is not stored: the operation does not accept an
          *     `Idempotency-Key`.
          *
          *     Scope of an API key: `webhook-endpoints:write`.
@@ -2275,7 +2284,7 @@ export interface paths {
         head?: never;
         /**
          * Update a webhook endpoint
-         * @description The body is a merge patch (RFC 7396). An endpoint that is enabled again receives the events that occur
+         * @description The body is a merge patch (RFC 7396). `headers` replaces all header fields of the endpoint. An endpoint that is enabled again receives the events that occur
          *     from then on. An API key needs the scopes of all topics in the old and in the new `events`, and for a
          *     new `url` also the scopes of all pending deliveries (403).
          *
@@ -2462,7 +2471,7 @@ export interface paths {
          * Receive an event from GitHub
          * @description Verification and repeated events work as for Stripe. `X-GitHub-Delivery` identifies the event and
          *     `X-GitHub-Event` is its type. The signature does not cover these headers, so an equal body within an hour is a
-         *     repeated event too. The content type of the webhook must be `application/json`.
+         *     repeated event too. The body is the JSON, or a form whose only field `payload` is the JSON.
          */
         post: operations["webhookEventsReceiveGithub"];
         delete?: never;
@@ -2504,8 +2513,8 @@ export interface paths {
         /**
          * Receive an event from Stripe
          * @description The signature is verified over the raw bytes before the body is parsed; an invalid signature is
-         *     rejected (400). A repeated event returns 200 and has no further effect. Returns 404 if no Stripe
-         *     secret is configured.
+         *     rejected (400). A repeated event returns 200 and has no further effect, unless it failed: then it is
+         *     enqueued again. Returns 404 if no Stripe secret is configured.
          */
         post: operations["webhookEventsReceiveStripe"];
         delete?: never;
@@ -4547,6 +4556,22 @@ export interface components {
             pagination: components["schemas"]["Pagination"];
         };
         /**
+         * @description A header field that is added to the deliveries of an endpoint.
+         * @example {
+         *       "name": "authorization",
+         *       "value": "Bearer token-of-the-receiver"
+         *     }
+         */
+        EndpointHeader: {
+            /**
+             * @description The name. Names that the sender sets (`Content-*`, `Webhook-*`, `Ce-*`, `User-Agent`, trace headers) and those that
+             *     concern the connection (`Host`, `Proxy-*`, `TE`, `Upgrade` and others) are rejected.
+             */
+            name: string;
+            /** @description The value. It is stored sealed and never returned. */
+            value: string;
+        };
+        /**
          * @description Whether an endpoint receives deliveries.
          * @enum {string}
          */
@@ -4645,6 +4670,16 @@ export interface components {
          */
         Geo: "auto" | "off";
         /**
+         * @description A webhook of GitHub with the content type of forms.
+         * @example {
+         *       "payload": "{\"ref\":\"refs/heads/main\",\"repository\":{\"full_name\":\"acme/handbook\"}}"
+         *     }
+         */
+        GitHubForm: {
+            /** @description The JSON of the event. */
+            payload: string;
+        };
+        /**
          * @description The health of the service and its components.
          * @example {
          *       "status": "ok",
@@ -4692,6 +4727,18 @@ export interface components {
          *       },
          *       "status": "pending",
          *       "date": "2025-11-21",
+         *       "payments": [
+         *         {
+         *           "id": "0199c0de-3434-7c3d-8e1f-2a3b4c5d6e7f",
+         *           "provider": "stripe",
+         *           "reference": "pi_3SVr2wGQ",
+         *           "amount": 10000,
+         *           "currency": "USD",
+         *           "refunded": 0,
+         *           "outcome": "amount-mismatch",
+         *           "createdAt": "2025-11-21T09:00:00.000Z"
+         *         }
+         *       ],
          *       "createdAt": "2025-11-21T09:00:00.000Z",
          *       "updatedAt": "2025-11-21T09:00:00.000Z"
          *     }
@@ -4730,6 +4777,8 @@ export interface components {
              * @description The date of the invoice.
              */
             date: string;
+            /** @description The payments that providers reported, newest first. At most 100 are listed. */
+            payments: components["schemas"]["Payment"][];
             /**
              * Format: date-time
              * @description When the invoice was created.
@@ -4949,6 +4998,9 @@ export interface components {
          *         "posts"
          *       ],
          *       "format": "standard",
+         *       "headerNames": [
+         *         "authorization"
+         *       ],
          *       "state": "enabled",
          *       "createdAt": "2025-11-21T10:30:00.000Z",
          *       "updatedAt": "2025-11-21T10:30:00.000Z",
@@ -4969,6 +5021,8 @@ export interface components {
             events: ("channels" | "comments" | "customers" | "documents" | "invoices" | "media" | "messages" | "posts" | "rates" | "redirects" | "revenues" | "tags" | "users" | "channel.created" | "channel.updated" | "channel.deleted" | "comment.created" | "comment.updated" | "comment.deleted" | "customer.created" | "customer.updated" | "customer.deleted" | "document.created" | "document.updated" | "document.deleted" | "document.restored" | "invoice.created" | "invoice.updated" | "invoice.paid" | "invoice.voided" | "invoice.deleted" | "media.created" | "media.updated" | "media.deleted" | "message.created" | "message.updated" | "message.deleted" | "post.created" | "post.updated" | "post.published" | "post.unpublished" | "post.deleted" | "post.restored" | "rates.updated" | "redirect.created" | "redirect.updated" | "redirects.imported" | "redirect.deleted" | "revenue.updated" | "revenue.deleted" | "tag.created" | "tag.updated" | "tag.deleted" | "user.created" | "user.updated" | "user.deleted")[];
             /** @description The format of the deliveries. */
             format: components["schemas"]["WebhookFormat"];
+            /** @description The names of the header fields that are added to the deliveries. The values are never returned. */
+            headerNames: string[];
             /** @description Whether the endpoint receives deliveries. */
             state: components["schemas"]["EndpointState"];
             /** @description The reason why the endpoint is disabled. Absent if it is enabled. */
@@ -5539,6 +5593,59 @@ export interface components {
             nextCursor?: string;
         };
         /**
+         * @description A payment of an invoice that a provider reported.
+         * @example {
+         *       "id": "0199c0de-3434-7c3d-8e1f-2a3b4c5d6e7f",
+         *       "provider": "stripe",
+         *       "reference": "pi_3SVr2wGQ",
+         *       "amount": 10000,
+         *       "currency": "USD",
+         *       "refunded": 0,
+         *       "outcome": "amount-mismatch",
+         *       "createdAt": "2025-11-21T09:00:00.000Z"
+         *     }
+         */
+        Payment: {
+            /**
+             * Format: uuid
+             * @description The id of the payment.
+             */
+            id: string;
+            /** @description The provider of the payment. */
+            provider: components["schemas"]["PaymentProvider"];
+            /** @description The provider's id of the payment intent, the charge or the capture, or of the object that reported it first. */
+            reference: string;
+            /**
+             * Format: int64
+             * @description The amount in minor units of `currency`.
+             */
+            amount: number;
+            /** @description The currency of the payment. */
+            currency: string;
+            /**
+             * Format: int64
+             * @description The sum of all refunds, in minor units of `currency`.
+             */
+            refunded: number;
+            /** @description The effect of the payment on the invoice. */
+            outcome: components["schemas"]["PaymentOutcome"];
+            /**
+             * Format: date-time
+             * @description The time at which the first event about the payment was handled.
+             */
+            createdAt: string;
+        };
+        /**
+         * @description The effect of a payment on its invoice.
+         * @enum {string}
+         */
+        PaymentOutcome: "paid" | "amount-mismatch" | "invoice-closed";
+        /**
+         * @description The provider of a payment.
+         * @enum {string}
+         */
+        PaymentProvider: "stripe" | "paypal";
+        /**
          * @description A post with all fields.
          * @example {
          *       "id": "0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f",
@@ -6098,6 +6205,8 @@ export interface components {
          *       "kind": "exact",
          *       "destination": "/api/v2/revenues/en-us",
          *       "permanent": false,
+         *       "status": 307,
+         *       "external": false,
          *       "startsAt": "2025-11-20T09:00:00.000Z",
          *       "endsAt": "2029-11-22T00:00:00.000Z",
          *       "createdAt": "2025-11-21T09:00:00.000Z",
@@ -6112,18 +6221,26 @@ export interface components {
             id: string;
             /**
              * Format: no-controls
-             * @description The paths that are redirected. Each `*` captures a part of the path.
+             * @description The paths that are redirected, with their conditions. Each `*` and `:name` captures a part of the path.
              */
             source: string;
             /** @description The kind of the source. */
             kind: components["schemas"]["RedirectKind"];
             /**
              * Format: no-controls
-             * @description The destination: a path of this service or a URL. `*` and `:splat` stand for the captured parts.
+             * @description The destination: a path of this service or a URL. `*`, `:splat` and `:name` stand for the captured parts.
              */
             destination: string;
-            /** @description Whether the redirect is permanent (308) or temporary (307). */
+            /** @description Whether the redirect is permanent (308). */
             permanent: boolean;
+            /**
+             * Format: int32
+             * @description The status of the redirect: 303 (the client follows with `GET`), 307 (temporary) or 308 (permanent).
+             * @enum {integer}
+             */
+            status: 303 | 307 | 308;
+            /** @description Whether an admin has allowed a destination on any host. */
+            external: boolean;
             /**
              * Format: date-time
              * @description The time from which the rule applies. Omitted if the rule has no start.
@@ -6150,7 +6267,12 @@ export interface components {
          * @example {
          *       "created": 2,
          *       "updated": 1,
-         *       "unchanged": 0
+         *       "unchanged": 0,
+         *       "skipped": 1,
+         *       "warnings": [
+         *         "line 4: the status 200 is a rewrite, which is not supported"
+         *       ],
+         *       "dryRun": false
          *     }
          */
         RedirectImport: {
@@ -6169,6 +6291,15 @@ export interface components {
              * @description The number of existing rules that stayed unchanged.
              */
             unchanged: number;
+            /**
+             * Format: int64
+             * @description The number of lines and rules that were not imported.
+             */
+            skipped: number;
+            /** @description The reasons for which lines and rules were not imported, and other remarks: the first 100. */
+            warnings: string[];
+            /** @description Whether the file was only checked, and nothing was written. */
+            dryRun: boolean;
         };
         /**
          * @description A redirect to create.
@@ -6176,6 +6307,7 @@ export interface components {
          *       "source": "/api/v1/revenues",
          *       "destination": "/api/v2/revenues/en-us",
          *       "permanent": false,
+         *       "external": false,
          *       "startsAt": "2025-11-20T09:00:00.000Z",
          *       "endsAt": "2029-11-22T00:00:00.000Z"
          *     }
@@ -6184,14 +6316,15 @@ export interface components {
             /**
              * Format: no-controls
              * @description The paths to redirect: a path, `/old/*` for a path and every path below it, or a path with `*` for any
-             *     part of a segment.
+             *     part of a segment and `:name` for a whole segment. A host may precede the path. Query parameters,
+             *     countries and languages may follow it: `/old?id=:id Country=FR,BE Language=fr`.
              */
             source: string;
             /**
              * Format: no-controls
-             * @description The destination: a path of this service, or a URL of this service or of a host in the setting
-             *     `redirect_hosts`. The first `*` stands for the capture of the first `*` of the source, and so on;
-             *     `:splat` for the last capture.
+             * @description The destination: a path of this service, or a URL of this service, of a host in the setting
+             *     `redirect_hosts`, or of any host if `external` is true. The first `*` stands for the capture of the first
+             *     `*` of the source, and so on; `:splat` for that of the last `*`; `:name` for that of `:name`.
              */
             destination: string;
             /**
@@ -6199,6 +6332,17 @@ export interface components {
              * @default false
              */
             permanent?: boolean;
+            /**
+             * Format: int32
+             * @description The status of the redirect: 303, 307 or 308. If omitted, `permanent` determines it.
+             * @enum {integer}
+             */
+            status?: 303 | 307 | 308;
+            /**
+             * @description Whether the destination may be on any host. Only admins may set it.
+             * @default false
+             */
+            external?: boolean;
             /**
              * Format: date-time
              * @description The time from which the rule applies. If omitted, it applies at once.
@@ -6216,15 +6360,17 @@ export interface components {
          */
         RedirectKind: "exact" | "prefix" | "wildcard";
         /**
-         * @description Redirects by source. The name of a field is a source such as `/old/*`, or a key form such as `-api-v1-revenues` for the source `/api/v1/revenues`.
+         * @description Redirects by source. The name of a field is a source such as `/old/*` or `/old/:id`, or a key form such as `-api-v1-revenues` for the source `/api/v1/revenues`.
          * @example {
          *       "-api-v1-revenues": {
          *         "destination": "/api/v2/revenues/en-us",
-         *         "permanent": false
+         *         "permanent": false,
+         *         "external": false
          *       },
          *       "/old/*": {
          *         "destination": "/new/*",
-         *         "permanent": true
+         *         "permanent": true,
+         *         "external": false
          *       }
          *     }
          */
@@ -6236,6 +6382,7 @@ export interface components {
          * @example {
          *       "destination": "/api/v2/revenues/en-us",
          *       "permanent": false,
+         *       "external": false,
          *       "startsAt": "2025-11-20T09:00:00.000Z",
          *       "endsAt": "2029-11-22T00:00:00.000Z"
          *     }
@@ -6243,8 +6390,8 @@ export interface components {
         RedirectReplacement: {
             /**
              * Format: no-controls
-             * @description The destination: a path of this service, or a URL of this service or of a host in the setting
-             *     `redirect_hosts`.
+             * @description The destination: a path of this service, or a URL of this service, of a host in the setting
+             *     `redirect_hosts`, or of any host if `external` is true.
              */
             destination: string;
             /**
@@ -6252,6 +6399,17 @@ export interface components {
              * @default false
              */
             permanent?: boolean;
+            /**
+             * Format: int32
+             * @description The status of the redirect: 303, 307 or 308. If omitted, `permanent` determines it.
+             * @enum {integer}
+             */
+            status?: 303 | 307 | 308;
+            /**
+             * @description Whether the destination may be on any host. Only admins may set it.
+             * @default false
+             */
+            external?: boolean;
             /**
              * Format: date-time
              * @description The time from which the rule applies. If omitted, it applies at once.
@@ -6271,6 +6429,8 @@ export interface components {
          *       "kind": "exact",
          *       "destination": "/api/v2/revenues/en-us",
          *       "permanent": false,
+         *       "status": 307,
+         *       "external": false,
          *       "startsAt": "2025-11-20T09:00:00.000Z",
          *       "endsAt": "2029-11-22T00:00:00.000Z",
          *       "hits": 42,
@@ -6295,8 +6455,16 @@ export interface components {
              * @description The destination: a path of this service or a URL.
              */
             destination: string;
-            /** @description Whether the redirect is permanent (308) or temporary (307). */
+            /** @description Whether the redirect is permanent (308). */
             permanent: boolean;
+            /**
+             * Format: int32
+             * @description The status of the redirect: 303 (the client follows with `GET`), 307 (temporary) or 308 (permanent).
+             * @enum {integer}
+             */
+            status: 303 | 307 | 308;
+            /** @description Whether an admin has allowed a destination on any host. */
+            external: boolean;
             /**
              * Format: date-time
              * @description The time from which the rule applies. Omitted if the rule has no start.
@@ -6906,6 +7074,9 @@ export interface components {
          *         "posts"
          *       ],
          *       "format": "standard",
+         *       "headerNames": [
+         *         "authorization"
+         *       ],
          *       "state": "enabled",
          *       "createdAt": "2025-11-21T10:30:00.000Z",
          *       "updatedAt": "2025-11-21T10:30:00.000Z"
@@ -6925,6 +7096,8 @@ export interface components {
             events: ("channels" | "comments" | "customers" | "documents" | "invoices" | "media" | "messages" | "posts" | "rates" | "redirects" | "revenues" | "tags" | "users" | "channel.created" | "channel.updated" | "channel.deleted" | "comment.created" | "comment.updated" | "comment.deleted" | "customer.created" | "customer.updated" | "customer.deleted" | "document.created" | "document.updated" | "document.deleted" | "document.restored" | "invoice.created" | "invoice.updated" | "invoice.paid" | "invoice.voided" | "invoice.deleted" | "media.created" | "media.updated" | "media.deleted" | "message.created" | "message.updated" | "message.deleted" | "post.created" | "post.updated" | "post.published" | "post.unpublished" | "post.deleted" | "post.restored" | "rates.updated" | "redirect.created" | "redirect.updated" | "redirects.imported" | "redirect.deleted" | "revenue.updated" | "revenue.deleted" | "tag.created" | "tag.updated" | "tag.deleted" | "user.created" | "user.updated" | "user.deleted")[];
             /** @description The format of the deliveries. */
             format: components["schemas"]["WebhookFormat"];
+            /** @description The names of the header fields that are added to the deliveries. The values are never returned. */
+            headerNames: string[];
             /** @description Whether the endpoint receives deliveries. */
             state: components["schemas"]["EndpointState"];
             /** @description The reason why the endpoint is disabled. Absent if it is enabled. */
@@ -6954,7 +7127,13 @@ export interface components {
          *         "invoice.paid",
          *         "posts"
          *       ],
-         *       "format": "cloudevents"
+         *       "format": "cloudevents",
+         *       "headers": [
+         *         {
+         *           "name": "authorization",
+         *           "value": "Bearer token-of-the-receiver"
+         *         }
+         *       ]
          *     }
          */
         WebhookEndpointInput: {
@@ -6972,6 +7151,13 @@ export interface components {
              * @default standard
              */
             format?: components["schemas"]["WebhookFormat"];
+            /** @description The secret that signs the deliveries: `whsec_` and 24 to 64 bytes in base64. Default: a random secret. */
+            secret?: string;
+            /**
+             * @description Header fields that are added to the deliveries, such as `Authorization`.
+             * @default []
+             */
+            headers?: components["schemas"]["EndpointHeader"][];
         };
         /** @description One page of a list. */
         WebhookEndpointPage: {
@@ -6989,6 +7175,12 @@ export interface components {
          *         "posts"
          *       ],
          *       "format": "standard",
+         *       "headers": [
+         *         {
+         *           "name": "authorization",
+         *           "value": "Bearer token-of-the-receiver"
+         *         }
+         *       ],
          *       "state": "enabled"
          *     }
          */
@@ -7001,6 +7193,13 @@ export interface components {
             events?: ("channels" | "comments" | "customers" | "documents" | "invoices" | "media" | "messages" | "posts" | "rates" | "redirects" | "revenues" | "tags" | "users" | "channel.created" | "channel.updated" | "channel.deleted" | "comment.created" | "comment.updated" | "comment.deleted" | "customer.created" | "customer.updated" | "customer.deleted" | "document.created" | "document.updated" | "document.deleted" | "document.restored" | "invoice.created" | "invoice.updated" | "invoice.paid" | "invoice.voided" | "invoice.deleted" | "media.created" | "media.updated" | "media.deleted" | "message.created" | "message.updated" | "message.deleted" | "post.created" | "post.updated" | "post.published" | "post.unpublished" | "post.deleted" | "post.restored" | "rates.updated" | "redirect.created" | "redirect.updated" | "redirects.imported" | "redirect.deleted" | "revenue.updated" | "revenue.deleted" | "tag.created" | "tag.updated" | "tag.deleted" | "user.created" | "user.updated" | "user.deleted")[];
             /** @description The format of the deliveries of later events. Pending deliveries retain their format. */
             format?: components["schemas"]["WebhookFormat"];
+            /** @description The new secret. For 24 hours, deliveries are also signed with the previous one. */
+            secret?: string;
+            /**
+             * @description The header fields that replace all previous ones. Required with a `url` of another origin if the endpoint has
+             *     header fields, because their values are credentials of the previous receiver.
+             */
+            headers?: components["schemas"]["EndpointHeader"][];
             /** @description Whether the endpoint receives deliveries. Disabling it fails all pending deliveries. */
             state?: components["schemas"]["EndpointState"];
         };
@@ -7016,7 +7215,7 @@ export interface components {
          *       "attempts": 1,
          *       "receivedAt": "2025-11-21T09:00:00.000Z",
          *       "handledAt": "2025-11-21T09:00:00.040Z",
-         *       "body": "{\"id\":\"evt_1SVr2xGQ\",\"object\":\"event\",\"type\":\"invoice.paid\",\"data\":{\"object\":{\"id\":\"in_1SVr2wGQ\",\"metadata\":{\"invoice\":\"1\"}}}}"
+         *       "body": "{\"id\":\"evt_1SVr2xGQ\",\"object\":\"event\",\"type\":\"invoice.paid\",\"data\":{\"object\":{\"id\":\"in_1SVr2wGQ\",\"object\":\"invoice\",\"status\":\"paid\",\"amount_paid\":15795,\"currency\":\"usd\",\"metadata\":{\"invoice\":\"1\"}}}}"
          *     }
          */
         WebhookEvent: {
@@ -7027,7 +7226,7 @@ export interface components {
             id: string;
             /** @description The provider that sent the event. */
             provider: components["schemas"]["Provider"];
-            /** @description The event id of the provider. An event with a known id is not stored again. */
+            /** @description The event id of the provider. An event with a known id is not stored again; if it failed, it is enqueued again. */
             providerId: string;
             /** @description The event type of the provider. */
             type: string;
@@ -7050,7 +7249,7 @@ export interface components {
              * @description The time of the last handling.
              */
             handledAt?: string;
-            /** @description The received JSON body, as a string. */
+            /** @description The received JSON body, as a string. Of a form, the value of its field. */
             body: string;
         };
         /**
@@ -7080,7 +7279,7 @@ export interface components {
             id: string;
             /** @description The provider that sent the event. */
             provider: components["schemas"]["Provider"];
-            /** @description The event id of the provider. An event with a known id is not stored again. */
+            /** @description The event id of the provider. An event with a known id is not stored again; if it failed, it is enqueued again. */
             providerId: string;
             /** @description The event type of the provider. */
             type: string;
@@ -8188,7 +8387,7 @@ export interface components {
                  *       "title": "Payload too large",
                  *       "status": 413,
                  *       "code": "payload-too-large",
-                 *       "detail": "Send at most 1,048,576 bytes, or 5,242,880 bytes for an image. To import many records or redirects, run `tenon import json` on the server.",
+                 *       "detail": "Send at most 1,048,576 bytes, or 5,242,880 bytes for an image. To import many records or redirects, run `tenon import json` or `tenon import redirects` on the server.",
                  *       "instance": "urn:request:0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f",
                  *       "trace": "0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f",
                  *       "errors": []
@@ -8638,10 +8837,10 @@ export interface components {
          * @example fr-CA, fr;q=0.9, en;q=0.5
          */
         AcceptLanguage: string;
-        /** @description The `id` of the last event that the client received (HTML Standard, section 9.2.4). The stream begins with the events after it. Takes precedence over `after`. */
+        /** @description The `id` of the last event that the client received (HTML Standard, section 9.2.4). The stream begins with the events after it. Takes precedence over `after`. A text that is not a position of this log starts the stream with an event `reset`. */
         LastEventID: string;
         /**
-         * @description A unique key for this create. A retry with the same key and body within 24 hours creates nothing and returns the stored response. The same key with another body is rejected with 422.
+         * @description A unique key for this create. A retry with the same key and body within 24 hours creates nothing and returns the stored response. The same key with another body is rejected with 422. `"k"` (a string of structured fields) and `k` are the same key.
          * @example 7f3e1b0c-post-welcome
          */
         IdempotencyKey: string;
@@ -8735,10 +8934,21 @@ export interface components {
          */
         DateLtQuery: string;
         /**
+         * @description Whether to check the file without writing anything. If omitted, the rules are imported.
+         * @example true
+         */
+        DryRunQuery: boolean;
+        /**
          * @description `customer` includes the customer, regardless of `fields`.
          * @example customer
          */
         ExpandQuery: components["schemas"]["InvoiceExpand"];
+        /**
+         * @description Whether destinations may be on any host. Only admins may set it. It sets `external` of each rule whose
+         *     destination needs it.
+         * @example false
+         */
+        ExternalQuery: boolean;
         /**
          * @description The fields to return in addition to the id, separated by commas. The default is all but the customer.
          *     `amount` includes the currency and the original amount; `customer` includes the customer, as
@@ -8939,13 +9149,13 @@ export interface components {
          */
         "X-Robots-Tag": "noindex";
         /**
-         * @description The remaining rate limit: `r` requests, reset in `t` seconds.
-         * @example "anonymous";r=59;t=1
+         * @description The remaining rate limits: `r` requests, reset in `t` seconds. `r=0` marks the one that rejects the request.
+         * @example "anonymous-burst";r=59;t=1
          */
         RateLimit: string;
         /**
-         * @description The rate limit: `q` requests per `w` seconds.
-         * @example "anonymous";q=300;w=60
+         * @description The rate limits of the request: `q` requests per `w` seconds, on average and in a burst.
+         * @example "anonymous";q=300;w=60, "anonymous-burst";q=60;w=12
          */
         "RateLimit-Policy": string;
         /**
@@ -9703,7 +9913,7 @@ export interface operations {
             query?: never;
             header?: {
                 /**
-                 * @description A unique key for this create. A retry with the same key and body within 24 hours creates nothing and returns the stored response. The same key with another body is rejected with 422.
+                 * @description A unique key for this create. A retry with the same key and body within 24 hours creates nothing and returns the stored response. The same key with another body is rejected with 422. `"k"` (a string of structured fields) and `k` are the same key.
                  * @example 7f3e1b0c-post-welcome
                  */
                 "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
@@ -9976,7 +10186,7 @@ export interface operations {
             query?: never;
             header?: {
                 /**
-                 * @description A unique key for this create. A retry with the same key and body within 24 hours creates nothing and returns the stored response. The same key with another body is rejected with 422.
+                 * @description A unique key for this create. A retry with the same key and body within 24 hours creates nothing and returns the stored response. The same key with another body is rejected with 422. `"k"` (a string of structured fields) and `k` are the same key.
                  * @example 7f3e1b0c-post-welcome
                  */
                 "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
@@ -10534,7 +10744,7 @@ export interface operations {
             query?: never;
             header?: {
                 /**
-                 * @description A unique key for this create. A retry with the same key and body within 24 hours creates nothing and returns the stored response. The same key with another body is rejected with 422.
+                 * @description A unique key for this create. A retry with the same key and body within 24 hours creates nothing and returns the stored response. The same key with another body is rejected with 422. `"k"` (a string of structured fields) and `k` are the same key.
                  * @example 7f3e1b0c-post-welcome
                  */
                 "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
@@ -11083,7 +11293,7 @@ export interface operations {
                 after?: number;
             };
             header?: {
-                /** @description The `id` of the last event that the client received (HTML Standard, section 9.2.4). The stream begins with the events after it. Takes precedence over `after`. */
+                /** @description The `id` of the last event that the client received (HTML Standard, section 9.2.4). The stream begins with the events after it. Takes precedence over `after`. A text that is not a position of this log starts the stream with an event `reset`. */
                 "Last-Event-ID"?: components["parameters"]["LastEventID"];
             };
             path?: never;
@@ -11906,7 +12116,7 @@ export interface operations {
             query?: never;
             header?: {
                 /**
-                 * @description A unique key for this create. A retry with the same key and body within 24 hours creates nothing and returns the stored response. The same key with another body is rejected with 422.
+                 * @description A unique key for this create. A retry with the same key and body within 24 hours creates nothing and returns the stored response. The same key with another body is rejected with 422. `"k"` (a string of structured fields) and `k` are the same key.
                  * @example 7f3e1b0c-post-welcome
                  */
                 "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
@@ -12263,7 +12473,7 @@ export interface operations {
             query?: never;
             header?: {
                 /**
-                 * @description A unique key for this create. A retry with the same key and body within 24 hours creates nothing and returns the stored response. The same key with another body is rejected with 422.
+                 * @description A unique key for this create. A retry with the same key and body within 24 hours creates nothing and returns the stored response. The same key with another body is rejected with 422. `"k"` (a string of structured fields) and `k` are the same key.
                  * @example 7f3e1b0c-post-welcome
                  */
                 "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
@@ -12720,9 +12930,9 @@ export interface operations {
                 };
                 content: {
                     /**
-                     * @example source,destination,permanent,startsAt,endsAt
-                     *     /old/*,/new/*,true,,
-                     *     /sale,/winter,false,,2027-03-01T00:00:00.000Z
+                     * @example source,destination,permanent,startsAt,endsAt,status,external
+                     *     /old/*,/new/*,true,,,,
+                     *     /sale,/winter,false,,2027-03-01T00:00:00.000Z,,
                      */
                     "text/csv": string;
                 };
@@ -12741,10 +12951,22 @@ export interface operations {
     };
     redirectsImportCsv: {
         parameters: {
-            query?: never;
+            query?: {
+                /**
+                 * @description Whether to check the file without writing anything. If omitted, the rules are imported.
+                 * @example true
+                 */
+                dryRun?: components["parameters"]["DryRunQuery"];
+                /**
+                 * @description Whether destinations may be on any host. Only admins may set it. It sets `external` of each rule whose
+                 *     destination needs it.
+                 * @example false
+                 */
+                external?: components["parameters"]["ExternalQuery"];
+            };
             header?: {
                 /**
-                 * @description A unique key for this create. A retry with the same key and body within 24 hours creates nothing and returns the stored response. The same key with another body is rejected with 422.
+                 * @description A unique key for this create. A retry with the same key and body within 24 hours creates nothing and returns the stored response. The same key with another body is rejected with 422. `"k"` (a string of structured fields) and `k` are the same key.
                  * @example 7f3e1b0c-post-welcome
                  */
                 "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
@@ -12756,14 +12978,28 @@ export interface operations {
         requestBody: {
             content: {
                 /**
-                 * @example source,destination,permanent,startsAt,endsAt
-                 *     /old/*,/new/*,true,,
-                 *     /sale,/winter,false,,2027-03-01T00:00:00.000Z
+                 * @example source,destination,permanent,startsAt,endsAt,status,external
+                 *     /old/*,/new/*,true,,,,
+                 *     /sale,/winter,false,,2027-03-01T00:00:00.000Z,,
                  */
                 "text/csv": string;
             };
         };
         responses: {
+            /** @description The existing resource */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    Location: components["headers"]["Location"];
+                    "Idempotent-Replayed": components["headers"]["Idempotent-Replayed"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RedirectImport"];
+                };
+            };
             /** @description The new resource */
             201: {
                 headers: {
@@ -12833,10 +13069,22 @@ export interface operations {
     };
     redirectsImportJson: {
         parameters: {
-            query?: never;
+            query?: {
+                /**
+                 * @description Whether to check the file without writing anything. If omitted, the rules are imported.
+                 * @example true
+                 */
+                dryRun?: components["parameters"]["DryRunQuery"];
+                /**
+                 * @description Whether destinations may be on any host. Only admins may set it. It sets `external` of each rule whose
+                 *     destination needs it.
+                 * @example false
+                 */
+                external?: components["parameters"]["ExternalQuery"];
+            };
             header?: {
                 /**
-                 * @description A unique key for this create. A retry with the same key and body within 24 hours creates nothing and returns the stored response. The same key with another body is rejected with 422.
+                 * @description A unique key for this create. A retry with the same key and body within 24 hours creates nothing and returns the stored response. The same key with another body is rejected with 422. `"k"` (a string of structured fields) and `k` are the same key.
                  * @example 7f3e1b0c-post-welcome
                  */
                 "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
@@ -12851,6 +13099,20 @@ export interface operations {
             };
         };
         responses: {
+            /** @description The existing resource */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    Location: components["headers"]["Location"];
+                    "Idempotent-Replayed": components["headers"]["Idempotent-Replayed"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RedirectImport"];
+                };
+            };
             /** @description The new resource */
             201: {
                 headers: {
@@ -12925,10 +13187,22 @@ export interface operations {
     };
     redirectsImportNetlify: {
         parameters: {
-            query?: never;
+            query?: {
+                /**
+                 * @description Whether to check the file without writing anything. If omitted, the rules are imported.
+                 * @example true
+                 */
+                dryRun?: components["parameters"]["DryRunQuery"];
+                /**
+                 * @description Whether destinations may be on any host. Only admins may set it. It sets `external` of each rule whose
+                 *     destination needs it.
+                 * @example false
+                 */
+                external?: components["parameters"]["ExternalQuery"];
+            };
             header?: {
                 /**
-                 * @description A unique key for this create. A retry with the same key and body within 24 hours creates nothing and returns the stored response. The same key with another body is rejected with 422.
+                 * @description A unique key for this create. A retry with the same key and body within 24 hours creates nothing and returns the stored response. The same key with another body is rejected with 422. `"k"` (a string of structured fields) and `k` are the same key.
                  * @example 7f3e1b0c-post-welcome
                  */
                 "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
@@ -12947,6 +13221,20 @@ export interface operations {
             };
         };
         responses: {
+            /** @description The existing resource */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    Location: components["headers"]["Location"];
+                    "Idempotent-Replayed": components["headers"]["Idempotent-Replayed"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RedirectImport"];
+                };
+            };
             /** @description The new resource */
             201: {
                 headers: {
@@ -13052,7 +13340,7 @@ export interface operations {
             query?: never;
             header?: {
                 /**
-                 * @description A unique key for this create. A retry with the same key and body within 24 hours creates nothing and returns the stored response. The same key with another body is rejected with 422.
+                 * @description A unique key for this create. A retry with the same key and body within 24 hours creates nothing and returns the stored response. The same key with another body is rejected with 422. `"k"` (a string of structured fields) and `k` are the same key.
                  * @example 7f3e1b0c-post-welcome
                  */
                 "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
@@ -13584,7 +13872,7 @@ export interface operations {
             query?: never;
             header?: {
                 /**
-                 * @description A unique key for this create. A retry with the same key and body within 24 hours creates nothing and returns the stored response. The same key with another body is rejected with 422.
+                 * @description A unique key for this create. A retry with the same key and body within 24 hours creates nothing and returns the stored response. The same key with another body is rejected with 422. `"k"` (a string of structured fields) and `k` are the same key.
                  * @example 7f3e1b0c-post-welcome
                  */
                 "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
@@ -13913,7 +14201,7 @@ export interface operations {
             query?: never;
             header?: {
                 /**
-                 * @description A unique key for this create. A retry with the same key and body within 24 hours creates nothing and returns the stored response. The same key with another body is rejected with 422.
+                 * @description A unique key for this create. A retry with the same key and body within 24 hours creates nothing and returns the stored response. The same key with another body is rejected with 422. `"k"` (a string of structured fields) and `k` are the same key.
                  * @example 7f3e1b0c-post-welcome
                  */
                 "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
@@ -14311,7 +14599,7 @@ export interface operations {
             query?: never;
             header?: {
                 /**
-                 * @description A unique key for this create. A retry with the same key and body within 24 hours creates nothing and returns the stored response. The same key with another body is rejected with 422.
+                 * @description A unique key for this create. A retry with the same key and body within 24 hours creates nothing and returns the stored response. The same key with another body is rejected with 422. `"k"` (a string of structured fields) and `k` are the same key.
                  * @example 7f3e1b0c-post-welcome
                  */
                 "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
@@ -15036,7 +15324,7 @@ export interface operations {
             query?: never;
             header?: {
                 /**
-                 * @description A unique key for this create. A retry with the same key and body within 24 hours creates nothing and returns the stored response. The same key with another body is rejected with 422.
+                 * @description A unique key for this create. A retry with the same key and body within 24 hours creates nothing and returns the stored response. The same key with another body is rejected with 422. `"k"` (a string of structured fields) and `k` are the same key.
                  * @example 7f3e1b0c-post-welcome
                  */
                 "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
@@ -16378,6 +16666,7 @@ export interface operations {
         requestBody: {
             content: {
                 "application/json": string;
+                "application/x-www-form-urlencoded": components["schemas"]["GitHubForm"];
             };
         };
         responses: {
