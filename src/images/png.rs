@@ -36,7 +36,6 @@ fn open<'a>(
 fn profile(info: &Info<'_>) -> Option<Profile> {
     let gray = matches!(info.color_type, ColorType::Grayscale | ColorType::GrayscaleAlpha);
     if let Some(cicp) = &info.coding_independent_code_points
-        && cicp.matrix_coefficients == 0
         && cicp.is_video_full_range_image
         && let Some(profile) = Profile::from_cicp(cicp.color_primaries, cicp.transfer_function, gray)
     {

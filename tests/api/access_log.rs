@@ -139,7 +139,7 @@ async fn logs_requests_rejected_before_dispatch() {
         (format!("GET /{long} HTTP/1.1\r\nhost: a.test\r\n\r\n"), "-", "uri-too-long"),
         (format!("GET / HTTP/1.1\r\nhost: a.test\r\na: {long}\r\nb: {long}\r\n\r\n"), "-", "headers-too-large"),
         (
-            "POST /api/comments HTTP/1.1\r\nhost: a.test\r\nx-request-id: mine\r\ncontent-length: 9999999\r\n\r\n".to_owned(),
+            "POST /api/comments HTTP/1.1\r\nhost: a.test\r\nx-request-id: mine\r\ncontent-length: 99999999\r\n\r\n".to_owned(),
             "POST",
             "payload-too-large",
         ),

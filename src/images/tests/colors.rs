@@ -2,7 +2,7 @@
 use moxcms::ColorProfile;
 
 use super::{samples, sanitized};
-use crate::images::{Format, decode, pixels::Pixels, profile::Profile};
+use crate::images::{Format, ImageError, decode, pixels::Pixels, profile::Profile};
 
 /// Returns an image of one color.
 fn plain(color: &[u8]) -> Pixels {
@@ -70,10 +70,13 @@ fn applies_coding_independent_code_points_of_png() {
     assert!(near(cicp(1, 13, 0, 1), [200, 100, 100]), "sRGB");
     let p3 = cicp(12, 13, 0, 1);
     assert!((208..=218).contains(&p3[0]) && (88..=98).contains(&p3[1]), "{p3:?}");
-    // Unspecified primaries, narrow range and a matrix are not supported in PNG.
-    for other in [cicp(2, 2, 0, 1), cicp(12, 13, 0, 0), cicp(12, 13, 1, 1), cicp(250, 250, 0, 1)] {
+    // Unspecified primaries and a narrow range are ignored.
+    for other in [cicp(2, 2, 0, 1), cicp(12, 13, 0, 0), cicp(250, 250, 0, 1)] {
         assert!(near(other, [200, 100, 100]), "{other:?}");
     }
+    // The decoder rejects a matrix, which PNG does not allow.
+    let matrix = png_with(&plain(&[200, 100, 100]), &[(b"cICP", vec![12, 13, 1, 1])]);
+    assert_eq!(sanitized(&matrix), Err(ImageError::Corrupt));
     // `cICP` takes precedence over a gamma.
     let both = png_with(&plain(&[200, 100, 100]), &[(b"cICP", vec![1, 13, 0, 1]), gamma(100_000)]);
     assert!(near(stored(&both), [200, 100, 100]));

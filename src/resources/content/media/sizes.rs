@@ -39,12 +39,13 @@ impl VariantSizes {
     }
 
     /// Returns the widths that a response lists, narrowest first: all sizes, but no two that differ by less than a fifth, and
-    /// the full width if it does not exceed the sizes.
+    /// the full width if it does not exceed the sizes. A full width that is no size may be close to a size.
     fn listed(&self, width: i64) -> Vec<i64> {
         let largest = self.0.last().copied().unwrap_or_default();
         let mut listed: Vec<i64> = if width <= largest.into() { vec![width] } else { Vec::new() };
         let most = MAX_LISTED + listed.len();
-        let mut limit = width - 1;
+        let is_size = self.0.iter().any(|size| i64::from(*size) == width);
+        let mut limit = if is_size { width * 4 / 5 } else { width - 1 };
         for size in self.0.iter().rev().map(|size| i64::from(*size)) {
             if size <= limit && listed.len() < most {
                 limit = size * 4 / 5;
