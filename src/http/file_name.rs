@@ -54,8 +54,8 @@ fn hex_digit(byte: u8) -> Option<u8> {
     char::from(byte).to_digit(16).map(|digit| digit as u8)
 }
 
-/// Decodes the encoded words of a text, such as `=?UTF-8?B?w6Q=?=`. White space between two of them is removed. Invalid words stay
-/// unchanged.
+/// Decodes the encoded words of a text, such as `=?UTF-8?B?w6Q=?=`. White space between two of them is removed. Invalid
+/// words stay unchanged.
 fn decode_words(text: &str) -> String {
     let mut decoded = String::with_capacity(text.len());
     // The charset and the bytes of adjacent words: a character may be split between two words.
@@ -106,7 +106,9 @@ fn encoded_word(text: &str) -> Option<(&str, Vec<u8>, &str)> {
     // The language behind `*` is ignored (RFC 2231, section 5).
     let charset = charset.split('*').next()?;
     decode(charset, b"")?;
-    let (content, after) = rest.split_once("?=").filter(|(content, _)| content.len() <= MAX_WORD)?;
+    // A longer search for each word would take quadratic time.
+    let end = rest.as_bytes().windows(2).take(MAX_WORD + 1).position(|end| end == b"?=")?;
+    let (content, after) = (&rest[..end], &rest[end + 2..]);
     let bytes = match encoding {
         "B" | "b" => STANDARD.decode(content).ok()?,
         "Q" | "q" => {
@@ -160,11 +162,9 @@ mod tests {
     }
 
     #[test]
-    fn decodes_many_words_in_linear_time() {
-        let words = b"=?".repeat(4_000);
-        let started = std::time::Instant::now();
-        assert_eq!(plain(&words).len(), words.len());
-        assert_eq!(plain(&b"=?utf-8?q?".repeat(800)).len(), 8_000);
-        assert!(started.elapsed() < std::time::Duration::from_secs(1));
+    fn decodes_words_up_to_the_maximum_length() {
+        let word = |length: usize| format!("=?UTF-8?Q?{}?=", "a".repeat(length));
+        assert_eq!(plain(word(MAX_WORD).as_bytes()), "a".repeat(MAX_WORD));
+        assert_eq!(plain(word(MAX_WORD + 1).as_bytes()), word(MAX_WORD + 1));
     }
 }

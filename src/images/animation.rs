@@ -48,8 +48,8 @@ pub fn check(width: u32, height: u32, frames: usize, guard: &Guard) -> Result<()
     if frames > limits::MAX_FRAMES {
         return Err(ImageError::TooManyFrames);
     }
-    // 24 bytes per pixel: the canvas of the decoder, its copy for disposal, the frame, the previous frame, the changed part, and the
-    // encoder.
+    // 24 bytes per pixel: the canvas of the decoder, its copy for disposal, the frame, the previous frame, the changed
+    // part, and the encoder.
     guard.check_dimensions(width, height, 240)?;
     let area = u64::from(width) * u64::from(height) * frames as u64;
     if area > guard.limits.animation() { Err(ImageError::TooManyPixels) } else { Ok(()) }
@@ -105,8 +105,16 @@ pub struct Area {
     pub height: u32,
 }
 
+impl Area {
+    pub fn is_inside(self, canvas: &Pixels) -> bool {
+        let fits =
+            |start: u32, length: u32, max: u32| start.checked_add(length).is_some_and(|end| end <= max);
+        fits(self.left, self.width, canvas.width) && fits(self.top, self.height, canvas.height)
+    }
+}
+
 /// Returns the part in which a frame differs from the previous one; all of the first frame. `left` and `top` are even, which
-/// WebP requires. Of an equal frame, the first pixel.
+/// WebP requires. If the frames are equal, the area is the first pixel.
 pub fn changed_area(previous: Option<&Pixels>, frame: &Pixels) -> Area {
     let Some(previous) = previous else {
         return Area { left: 0, top: 0, width: frame.width, height: frame.height };
@@ -148,4 +156,22 @@ pub fn cut(frame: &Pixels, area: Area) -> Pixels {
 pub fn without_opaque_alpha(part: Pixels) -> Pixels {
     let opaque = part.channels == 4 && part.data.chunks_exact(4).all(|pixel| pixel[3] == 255);
     if opaque { part.flatten_on_white() } else { part }
+}
+
+/// Composites a color over another one.
+pub fn blend(below: [u8; 4], above: [u8; 4]) -> [u8; 4] {
+    match above[3] {
+        255 => return above,
+        0 => return below,
+        _ => {}
+    }
+    let (alpha, alpha_below) = (u32::from(above[3]), u32::from(below[3]));
+    // In units of 1/65,025.
+    let remaining = alpha_below * (255 - alpha);
+    let total = alpha * 255 + remaining;
+    let mix = |channel: usize| {
+        let sum = u32::from(above[channel]) * alpha * 255 + u32::from(below[channel]) * remaining;
+        ((sum + total / 2) / total) as u8
+    };
+    [mix(0), mix(1), mix(2), ((total + 127) / 255) as u8]
 }

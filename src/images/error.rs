@@ -31,7 +31,8 @@ impl ImageError {
                     .to_owned()
             }
             ImageError::Unsupported(name) => format!(
-                "{name} images are not supported; convert the image to WebP or JPEG, or to PNG if it must stay lossless"
+                "{name} images are not supported; convert the image to WebP or JPEG, or to PNG if it must stay \
+                 lossless"
             ),
             ImageError::Corrupt => {
                 "the image is damaged or truncated; save it again in an image editor".to_owned()
@@ -40,8 +41,8 @@ impl ImageError {
                 "the encoding of the image is not supported; save it as a standard JPEG or PNG".to_owned()
             }
             ImageError::TooManyPixels => format!(
-                "the image has too many pixels; the maximum is {} pixels (fewer for encodings that need more memory, such as GIF and \
-                 transparent WebP), {} for all frames of an animation, and {} on each side",
+                "the image has too many pixels; the maximum is {} pixels (fewer for encodings that need more memory, \
+                 such as GIF and transparent WebP), {} for all frames of an animation, and {} on each side",
                 limits.pixels,
                 limits.animation(),
                 limits::MAX_SIDE
@@ -50,7 +51,8 @@ impl ImageError {
                 format!("the image has more than {} frames; send a shorter animation", limits::MAX_FRAMES)
             }
             ImageError::TooLarge => format!(
-                "the image is larger than {} bytes, or than {} bytes without its metadata; send it with fewer pixels or as a JPEG",
+                "the image is larger than {} bytes, or than {} bytes after it is encoded again; send it with fewer \
+                 pixels or as a JPEG",
                 limits.bytes,
                 limits.output()
             ),

@@ -14,21 +14,21 @@ use super::{
     pixels::Pixels,
 };
 
-/// Pixels of a frame that is larger than the screen.
-const MAX_FRAME: u64 = 16_000_000;
+/// Minimum memory for a frame that exceeds the screen, and for metadata, in bytes.
+const MIN_MEMORY: u64 = 16_000_000;
 
-fn options(screen: u64, guard: &Guard) -> DecodeOptions {
+fn options(screen: u64) -> DecodeOptions {
     let mut options = DecodeOptions::new();
     options.set_color_output(ColorOutput::Indexed);
     // An indexed frame has one byte per pixel. A frame may exceed the screen: it is clipped after decoding.
-    let memory = screen.saturating_mul(4).min(MAX_FRAME).max(screen).min(guard.limits.pixels);
+    let memory = screen.max(MIN_MEMORY);
     options.set_memory_limit(memory.try_into().map_or(MemoryLimit::Unlimited, MemoryLimit::Bytes));
     options
 }
 
 /// Returns the cause of a decoder error.
 fn cause(error: &DecodingError, guard: &Guard) -> ImageError {
-    let memory = matches!(error, DecodingError::MemoryLimit);
+    let memory = matches!(error, DecodingError::MemoryLimit | DecodingError::OutOfMemory);
     guard.cause(if memory { ImageError::TooManyPixels } else { ImageError::Corrupt })
 }
 
@@ -44,13 +44,13 @@ fn screen(bytes: &[u8], guard: &Guard) -> Result<(u32, u32), ImageError> {
 
 fn open<'a>(bytes: &'a [u8], guard: &'a Guard) -> Result<Decoder<Input<'a>>, ImageError> {
     let (width, height) = screen(bytes, guard)?;
-    let options = options(u64::from(width) * u64::from(height), guard);
+    let options = options(u64::from(width) * u64::from(height));
     options.read_info(guard.input(bytes)).map_err(|error| cause(&error, guard))
 }
 
 /// Returns the number of frames and of repetitions, after checking the number and the area of the frames.
 fn count_frames(bytes: &[u8], guard: &Guard) -> Result<(usize, Repeat), ImageError> {
-    let mut options = options(guard.limits.pixels, guard);
+    let mut options = options(0);
     options.skip_frame_decoding(true);
     let mut decoder = options.read_info(guard.input(bytes)).map_err(|error| cause(&error, guard))?;
     let (mut count, mut area) = (0, 0);
@@ -136,7 +136,7 @@ pub fn sanitize(bytes: &[u8], guard: &Guard) -> Result<SanitizedImage, ImageErro
     Ok(SanitizedImage { format: Format::Gif, width, height, blurhash, dominant_color, bytes })
 }
 
-/// Re-encodes the part of a frame on the screen with a sorted palette. Of a frame outside of the screen, a transparent pixel.
+/// Re-encodes the visible part of a frame with a sorted palette. A frame outside the screen becomes a transparent pixel.
 fn reencode_frame(
     frame: &Frame<'_>,
     global: Option<&[u8]>,
@@ -150,6 +150,8 @@ fn reencode_frame(
         Frame { delay: frame.delay, dispose: frame.dispose, needs_user_input: false, ..Frame::default() };
     if width == 0 || height == 0 {
         let (palette, buffer) = (Some(vec![0; 3]), vec![0].into());
+        // The disposal of the original changes no pixel.
+        let base = Frame { dispose: DisposalMethod::Keep, ..base };
         return Ok(Frame { width: 1, height: 1, transparent: Some(0), palette, buffer, ..base });
     }
     let is_visible =
@@ -193,9 +195,7 @@ impl<'a> Animation<'a> {
         let (count, repeat) = count_frames(bytes, guard)?;
         let decoder = open(bytes, guard)?;
         let (width, height) = (u32::from(decoder.width()), u32::from(decoder.height()));
-        if u64::from(width) * u64::from(height) * count as u64
-            > guard.limits.animation().max(guard.limits.pixels)
-        {
+        if u64::from(width) * u64::from(height) * count as u64 > guard.limits.animation() {
             return Err(ImageError::TooManyPixels);
         }
         let global = decoder.global_palette().map(<[u8]>::to_vec);

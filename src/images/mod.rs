@@ -38,7 +38,8 @@ pub mod limits {
     /// Width and height, in pixels: the maximum of WebP.
     pub const MAX_SIDE: u32 = 16_383;
     pub const MAX_FRAMES: usize = 100;
-    pub const UPLOAD_TIMEOUT: Duration = Duration::from_secs(10);
+    /// Less than the timeout of a handler, so that the client receives the reason.
+    pub const UPLOAD_TIMEOUT: Duration = Duration::from_secs(8);
     pub const VARIANT_TIMEOUT: Duration = Duration::from_secs(5);
 }
 
@@ -127,12 +128,14 @@ fn unsupported(head: &[u8]) -> Option<&'static str> {
     let brand = head.get(4..12)?.strip_prefix(b"ftyp")?;
     match brand {
         b"avif" | b"avis" => Some("AVIF"),
-        b"heic" | b"heix" | b"hevc" | b"hevx" | b"heim" | b"heis" | b"mif1" | b"msf1" => Some("HEIC"),
+        b"heic" | b"heix" | b"hevc" | b"hevx" | b"heim" | b"heis" => Some("HEIC"),
+        // Generic brands, for any encoding.
+        b"mif1" | b"msf1" => Some("HEIF"),
         _ => None,
     }
 }
 
-/// A re-encoded image.
+/// An image without metadata, or a variant of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SanitizedImage {
     pub format: Format,

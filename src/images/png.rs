@@ -1,4 +1,5 @@
-//! PNG: decoded row by row, and encoded with a palette if the image has at most 256 colors. Animations (APNG) stay animations.
+//! PNG: decoded row by row, and encoded with a palette if the image has at most 256 colors. Animations (APNG) are
+//! encoded as animations.
 use png::{
     BitDepth, BlendOp, ColorType, Compression, Decoder, DecodingError, DeflateCompression, DisposeOp,
     Encoder, EncodingError, Filter, Info, Limits, Reader, Transformations,
@@ -31,8 +32,8 @@ fn open<'a>(
     decoder.read_info().map_err(failed)
 }
 
-/// Returns the color space. Chunks take precedence in this order: `cICP`, `iCCP`, `sRGB`, `gAMA` and `cHRM` (PNG, third edition,
-/// section 4.3).
+/// Returns the color space. Chunks take precedence in this order: `cICP`, `iCCP`, `sRGB`, `gAMA` and `cHRM` (PNG, third
+/// edition, section 4.3).
 fn profile(info: &Info<'_>) -> Option<Profile> {
     let gray = matches!(info.color_type, ColorType::Grayscale | ColorType::GrayscaleAlpha);
     if let Some(cicp) = &info.coding_independent_code_points
@@ -139,9 +140,7 @@ impl<'a> Animation<'a> {
         let control = self.reader.info().frame_control;
         let (left, top) = control.map_or((0, 0), |control| (control.x_offset, control.y_offset));
         let area = Area { left, top, width: part.width, height: part.height };
-        let fits =
-            |start: u32, length: u32, max: u32| start.checked_add(length).is_some_and(|end| end <= max);
-        if !fits(left, area.width, self.canvas.width) || !fits(top, area.height, self.canvas.height) {
+        if !area.is_inside(&self.canvas) {
             return Err(ImageError::Corrupt);
         }
         Ok((part.into_rgb().with_alpha(), area))
@@ -183,7 +182,7 @@ impl Frames for Animation<'_> {
         };
         match control.blend_op {
             BlendOp::Source => self.canvas.draw(&part, area.left, area.top, |_, new| new),
-            BlendOp::Over => self.canvas.draw(&part, area.left, area.top, blend),
+            BlendOp::Over => self.canvas.draw(&part, area.left, area.top, animation::blend),
         }
         self.disposal = disposal;
         self.next += 1;
@@ -191,24 +190,6 @@ impl Frames for Animation<'_> {
         let milliseconds = u32::from(control.delay_num) * 1000 / denominator;
         Ok(Some((self.canvas.clone(), milliseconds)))
     }
-}
-
-/// Composites a color over another one.
-fn blend(below: [u8; 4], above: [u8; 4]) -> [u8; 4] {
-    match above[3] {
-        255 => return above,
-        0 => return below,
-        _ => {}
-    }
-    let (alpha, alpha_below) = (u32::from(above[3]), u32::from(below[3]));
-    // In units of 1/65,025.
-    let remaining = alpha_below * (255 - alpha);
-    let total = alpha * 255 + remaining;
-    let mix = |channel: usize| {
-        let sum = u32::from(above[channel]) * alpha * 255 + u32::from(below[channel]) * remaining;
-        ((sum + total / 2) / total) as u8
-    };
-    [mix(0), mix(1), mix(2), ((total + 127) / 255) as u8]
 }
 
 /// Encodes an APNG.

@@ -12,8 +12,8 @@ use super::{ImageError, guard::Guard, pixels::Pixels};
 /// Maximum size of a profile, in bytes. Profiles of cameras and screens have a few KiB, of printers up to 3 MiB.
 pub const MAX_PROFILE: usize = 4 << 20;
 
-/// The sRGB approximation that encoders write to `gAMA` and `cHRM`, in hundred-thousandths: gamma, then x and y of white, red,
-/// green and blue.
+/// The sRGB approximation that encoders write to `gAMA` and `cHRM`, in hundred-thousandths: gamma, then x and y of
+/// white, red, green and blue.
 const SRGB_GAMMA: u32 = 45_455;
 const SRGB_CHROMATICITIES: [u32; 8] = [31_270, 32_900, 64_000, 33_000, 30_000, 60_000, 15_000, 6_000];
 
@@ -112,8 +112,8 @@ impl Profile {
         }
     }
 
-    /// Returns the conversion of pixels with eight bits per channel. `None` if the profile does not fit the channels, or if it
-    /// describes sRGB.
+    /// Returns the conversion of pixels with eight bits per channel. `None` if the profile does not fit the channels,
+    /// or if it describes sRGB.
     pub fn conversion(&self, channels: usize) -> Option<Conversion> {
         let layout = self.layout(channels)?;
         if self.0.color_space == DataColorSpace::Cmyk {
@@ -244,8 +244,8 @@ impl Conversion16 {
     }
 }
 
-/// Converts CMYK to RGB in place. In `pixels`, 255 is no ink, as JPEG stores it. Without a valid CMYK profile, each ink absorbs its
-/// complementary color completely, as browsers assume.
+/// Converts CMYK to RGB in place. In `pixels`, 255 is no ink, as JPEG stores it. Without a valid CMYK profile, each ink
+/// absorbs its complementary color completely, as browsers assume.
 pub fn cmyk_to_rgb(
     mut pixels: Pixels,
     profile: Option<&Profile>,
@@ -284,8 +284,8 @@ fn sample_colors(channels: usize) -> Vec<u8> {
     (0..216).flat_map(|index| color(index).into_iter().take(channels)).collect()
 }
 
-/// Returns whether a conversion changes colors by rounding errors only. It is then skipped. This is common, because most profiles
-/// describe sRGB.
+/// Returns whether a conversion changes colors by rounding errors only. It is then skipped. This is common, because
+/// most profiles describe sRGB.
 fn is_identity(before: &[u8], after: &[u8]) -> bool {
     let difference = |(before, after): (&u8, &u8)| u32::from(before.abs_diff(*after));
     let differences = || before.iter().zip(after).map(difference);

@@ -51,6 +51,10 @@ pub fn make(bytes: &[u8], options: &VariantOptions, guard: &Guard) -> Result<San
         && (frames.count() > 1 || (format, wanted) == (Format::Gif, Format::Gif))
     {
         let (width, height) = frames.size();
+        if wanted != Format::Gif {
+            // A GIF needs less memory than the other formats, so its limit is higher.
+            animation::check(width, height, frames.count(), guard)?;
+        }
         let plan = Plan::new(width, height, options, guard)?;
         return animation::encode(&mut *frames, Some(&plan), wanted, guard);
     }

@@ -2,13 +2,14 @@
 //!
 //! The complete document states every header of every response and every bound. The dispatcher and the tests
 //! use it. The published document is a projection for people and code generators. It describes requests in
-//! full, because clients must send valid ones. For responses, it retains what a client can use: types,
-//! formats, enumerations and maximum lengths.
+//! full, because clients must send valid ones, except forms that are an alternative to JSON. For responses, it retains what a
+//! client can use: types, formats, enumerations and maximum lengths.
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value, json};
 
 use super::prune;
+use crate::http::signed_request::FORM_URLENCODED;
 
 /// The headers of all responses. The description of the API names them once.
 const COMMON_HEADERS: [&str; 7] = [
@@ -38,6 +39,7 @@ pub fn publish(complete: &Value) -> Value {
     for operation in operations_mut(&mut document) {
         move_scopes(operation);
         simplify_media(operation);
+        remove_alternative_form(operation);
     }
     remove_binary_bounds(&mut document);
     name_sort_orders(&mut document);
@@ -260,6 +262,14 @@ fn simplify_media(operation: &mut Value) {
         if let Some(example) = lines.get_mut("example").filter(|example| !example.is_string()) {
             *example = json!(format!("{example}\n"));
         }
+    }
+}
+
+/// Removes the form of a request that can also be JSON: code generators support one kind of body for an operation.
+fn remove_alternative_form(operation: &mut Value) {
+    let content = operation.get_mut("requestBody").and_then(|body| body.get_mut("content")?.as_object_mut());
+    if let Some(content) = content.filter(|content| content.contains_key("application/json")) {
+        content.remove(FORM_URLENCODED);
     }
 }
 

@@ -102,7 +102,7 @@ struct Finish<'a> {
 }
 
 impl HttpService {
-    /// Returns limits of connections under which the largest body of an operation is accepted: a form with an image.
+    /// Returns the limits with a body size that fits the largest form.
     pub fn connection_limits(&self, limits: Limits) -> Limits {
         Limits { body_bytes: limits.body_bytes.max(self.dispatcher.form_limit as u64), ..limits }
     }

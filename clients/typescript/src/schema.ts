@@ -5350,7 +5350,7 @@ export interface components {
             focusY?: number;
             /**
              * @description The image in the formats and widths that pages commonly use: WebP, and then the stored format. Animations stay
-             *     animated.
+             *     animated. Of a GIF, only the stored file.
              */
             sources: components["schemas"]["MediaSource"][];
             /**

@@ -138,7 +138,9 @@ fn clips_gif_frames_to_the_screen() {
         bytes[6..10].copy_from_slice(&[10, 0, 10, 0]);
         bytes
     };
-    for (left, top, width, height) in [(0, 0, 16, 16), (4, 2, 16, 3), (2, 4, 3, 16), (50, 50, 16, 16)] {
+    for (left, top, width, height) in
+        [(0, 0, 16, 16), (4, 2, 16, 3), (2, 4, 3, 16), (50, 50, 16, 16), (0, 0, 100, 100)]
+    {
         let sent = gif(left, top, width, height);
         let clean = sanitized(&sent).unwrap_or_else(|error| panic!("{left} {top}: {error:?}"));
         assert_eq!((clean.width, clean.height), (10, 10));
@@ -166,6 +168,106 @@ fn clips_gif_frames_to_the_screen() {
                 false => [0; 4],
             };
             assert_eq!(color, expected, "frame at {left} {top}: pixel {x} {y}");
+        }
+    }
+}
+
+#[test]
+fn a_gif_frame_outside_of_the_screen_changes_no_pixel() {
+    let mut sent = Vec::new();
+    let mut encoder = gif::Encoder::new(&mut sent, 100, 100, &RED).unwrap();
+    for (left, dispose) in [
+        (0, gif::DisposalMethod::Keep),
+        (50, gif::DisposalMethod::Background),
+        (60, gif::DisposalMethod::Keep),
+    ] {
+        let frame =
+            gif::Frame { left, dispose, ..gif::Frame::from_indexed_pixels(10, 10, vec![0; 100], None) };
+        encoder.write_frame(&frame).unwrap();
+    }
+    drop(encoder);
+    sent[6..10].copy_from_slice(&[10, 0, 10, 0]);
+    let clean = sanitized(&sent).unwrap();
+    let seen = frames(Format::Gif, &clean.bytes);
+    assert_eq!(seen.len(), 3);
+    assert!(seen.iter().all(|frame| frame.0.data == [255, 0, 0, 255].repeat(100)));
+}
+
+#[test]
+fn accepts_gif_files_with_long_metadata() {
+    let mut sent = Vec::new();
+    let mut encoder = gif::Encoder::new(&mut sent, 4, 4, &RED).unwrap();
+    encoder.write_raw_extension(gif::AnyExtension(0xFF), &[b"XMP DataXMP", &[b'x'; 8192]]).unwrap();
+    encoder.write_frame(&gif::Frame::from_indexed_pixels(4, 4, vec![0; 16], None)).unwrap();
+    drop(encoder);
+    assert!(contains(&sent, &[b'x'; 200]));
+    assert!(!contains(&sanitized(&sent).unwrap().bytes, b"xxx"));
+}
+
+/// Encodes an animated WebP of 8 × 8 pixels: red, then a square of 4 × 4 pixels at (2, 2) with flags, then 2 × 2 blue
+/// pixels at (0, 0).
+fn animated_webp(canvas_flags: u8, flags: u8, square: [u8; 4], lossless: bool) -> Vec<u8> {
+    let frame = |place: u8, side: u8, flags: u8, color: [u8; 4]| {
+        let pixels = usize::from(side).pow(2);
+        let (width, height) = (side.into(), side.into());
+        let pixels = Pixels { width, height, channels: 4, data: color.repeat(pixels) };
+        let still = samples::webp(&animation::without_opaque_alpha(pixels), lossless);
+        let header = [place, 0, 0, place, 0, 0, side - 1, 0, 0, side - 1, 0, 0, 100, 0, 0, flags];
+        // The image follows the extended header, if there is one.
+        let image = if &still[12..16] == b"VP8X" { 30 } else { 12 };
+        [&header, &still[image..]].concat()
+    };
+    let parts =
+        [frame(0, 8, 0, [255, 0, 0, 255]), frame(1, 4, flags, square), frame(0, 2, 0, [0, 0, 255, 255])];
+    let mut chunks: Vec<(&[u8; 4], &[u8])> = vec![(b"ANIM", &[255, 255, 255, 255, 2, 0])];
+    chunks.extend(parts.iter().map(|part| (b"ANMF", &part[..])));
+    samples::extended(b"RIFF\0\0\0\0WEBP", canvas_flags, 8, 8, &chunks)
+}
+
+#[test]
+fn webp_frames_are_blended_and_disposed() {
+    const BLEND: u8 = 0;
+    const DISPOSE: u8 = 1;
+    const REPLACE: u8 = 2;
+    let (red, green, half) = ([255, 0, 0, 255], [0, 255, 0, 255], [0, 255, 0, 128]);
+    for (flags, square, during, after) in [
+        (BLEND, green, green, green),
+        (BLEND | DISPOSE, green, green, [0; 4]),
+        (REPLACE, green, green, green),
+        (REPLACE | DISPOSE, green, green, [0; 4]),
+        (BLEND, half, [127, 128, 0, 255], [127, 128, 0, 255]),
+        (BLEND | DISPOSE, half, [127, 128, 0, 255], [0; 4]),
+        (REPLACE, half, half, half),
+        (BLEND, [0; 4], red, red),
+        (REPLACE, [0; 4], [0; 4], [0; 4]),
+    ] {
+        // The flag of an image with transparency is a hint only.
+        for (lossless, canvas_flags) in [(true, 0x12), (true, 0x02), (false, 0x12), (false, 0x02)] {
+            let context = format!("flags {flags}, {square:?}, lossless: {lossless}, {canvas_flags:#x}");
+            let sent = animated_webp(canvas_flags, flags, square, lossless);
+            let seen = frames(Format::Webp, &sent);
+            let expect = |frame: usize, x: u32, y: u32, expected: [u8; 4]| {
+                let color = color_at(&seen[frame], x, y);
+                let near = color.iter().zip(&expected).all(|(one, other)| one.abs_diff(*other) < 8);
+                assert!(near, "{context}: frame {frame} at {x} {y}: {color:?}, not {expected:?}");
+            };
+            assert_eq!(seen.len(), 3, "{context}");
+            for frame in 0..3 {
+                expect(frame, 7, 7, red);
+                expect(frame, 1, 3, red);
+            }
+            expect(0, 3, 3, red);
+            expect(1, 3, 3, during);
+            expect(2, 3, 3, after);
+            expect(2, 0, 0, [0, 0, 255, 255]);
+            let stored = frames(Format::Webp, &sanitized(&sent).unwrap().bytes);
+            if lossless {
+                assert!(stored == seen, "{context}");
+            }
+            let alphas = |frames: &[(Pixels, u32)]| {
+                frames.iter().flat_map(|frame| frame.0.rgba().map(|color| color[3])).collect::<Vec<_>>()
+            };
+            assert_eq!(alphas(&stored), alphas(&seen), "{context}");
         }
     }
 }

@@ -4,7 +4,9 @@ use super::{
     samples::{self, BLUE, GREEN, RED, WHITE},
 };
 use crate::images::{
-    Fit, Format, ImageError, SanitizedImage, VariantOptions, animation, decode, limits,
+    Fit, Format, ImageError, Limits, SanitizedImage, VariantOptions, animation, decode,
+    guard::Guard,
+    limits,
     pixels::Pixels,
     variant::{self, make},
 };
@@ -171,13 +173,22 @@ fn converts_between_all_formats() {
 
 #[test]
 fn enforces_the_limits() {
-    let guard = crate::images::guard::Guard::new(std::time::Duration::ZERO, LIMITS);
+    let guard = Guard::new(std::time::Duration::ZERO, LIMITS);
     for (format, bytes) in samples::all() {
         assert_eq!(
             make(&bytes, &fit_options(4, 4, Fit::Cover), &guard),
             Err(ImageError::Timeout),
             "{format:?}"
         );
+    }
+    // A GIF needs less memory than the animations made of it.
+    let small = Guard::new(limits::VARIANT_TIMEOUT, Limits { pixels: 1_000_000, ..LIMITS });
+    let gif = samples::gif(600, 600, 2);
+    for format in Format::ALL {
+        let options = VariantOptions { format: Some(format), ..fit_options(16, None, Fit::Inside) };
+        let made = make(&gif, &options, &small).map(|clean| clean.format);
+        let accepted = matches!(format, Format::Gif | Format::Jpeg);
+        assert_eq!(made, if accepted { Ok(format) } else { Err(ImageError::TooManyPixels) });
     }
     for height in [limits::MAX_SIDE + 1, limits::MAX_SIDE] {
         let plan = variant::Plan::new(8_000, 4, &fit_options(8_000, height, Fit::Contain), &guard);

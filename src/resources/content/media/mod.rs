@@ -1,4 +1,4 @@
-//! Media: uploaded images, re-encoded without metadata and served in any size.
+//! Media: uploaded images, stored without metadata and served in any size.
 mod api;
 mod example;
 pub mod inventory;

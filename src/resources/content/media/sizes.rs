@@ -30,16 +30,20 @@ impl VariantSizes {
         format!("{:?}", self.0)
     }
 
-    /// Returns the image in WebP and in its own format.
+    /// Returns the image in WebP and in its own format. Of a GIF, only the stored file: smaller animations can have
+    /// more bytes, or take too long to encode, and browsers do not try the next source after an error.
     pub fn sources(&self, row: &media::Model) -> Vec<MediaSource> {
+        if row.media_type == MediaType::Gif {
+            return vec![source(row, MediaType::Gif, &[row.width])];
+        }
         let widths = self.listed(row.width);
         let types = [MediaType::Webp, row.media_type];
         let types = if row.media_type == MediaType::Webp { &types[1..] } else { &types[..] };
         types.iter().map(|media_type| source(row, *media_type, &widths)).collect()
     }
 
-    /// Returns the widths that a response lists, narrowest first: all sizes, but no two that differ by less than a fifth, and
-    /// the full width if it does not exceed the sizes. A full width that is no size may be close to a size.
+    /// Returns the widths that a response lists, narrowest first: all sizes, but no two that differ by less than a
+    /// fifth, and the full width if it does not exceed the sizes. A full width that is no size may be close to a size.
     fn listed(&self, width: i64) -> Vec<i64> {
         let largest = self.0.last().copied().unwrap_or_default();
         let mut listed: Vec<i64> = if width <= largest.into() { vec![width] } else { Vec::new() };

@@ -124,7 +124,7 @@ pub struct Media {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub focus_y: Option<f64>,
     /// The image in the formats and widths that pages commonly use: WebP, and then the stored format. Animations stay
-    /// animated.
+    /// animated. Of a GIF, only the stored file.
     #[oai(validator(min_items = "1", max_items = "2"))]
     pub sources: Vec<MediaSource>,
     /// The account that uploaded the image. Absent if the account is deleted or the image was imported.
