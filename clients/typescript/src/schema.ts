@@ -4674,16 +4674,6 @@ export interface components {
          */
         Geo: "auto" | "off";
         /**
-         * @description A webhook of GitHub with the content type of forms.
-         * @example {
-         *       "payload": "{\"ref\":\"refs/heads/main\",\"repository\":{\"full_name\":\"acme/handbook\"}}"
-         *     }
-         */
-        GitHubForm: {
-            /** @description The JSON of the event. */
-            payload: string;
-        };
-        /**
          * @description The health of the service and its components.
          * @example {
          *       "status": "ok",
@@ -16715,7 +16705,6 @@ export interface operations {
         requestBody: {
             content: {
                 "application/json": string;
-                "application/x-www-form-urlencoded": components["schemas"]["GitHubForm"];
             };
         };
         responses: {
