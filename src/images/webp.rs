@@ -1,7 +1,7 @@
 //! WebP: still images and animations. Lossy images are encoded by libwebp, lossless ones by `image-webp`.
 use std::io::Write;
 
-use image_webp::{ColorType, DecodingError, LoopCount, WebPDecoder, WebPEncoder};
+use image_webp::{ColorType, LoopCount, WebPDecoder, WebPEncoder};
 use webp::{Encoder, WebPConfig};
 
 use super::{

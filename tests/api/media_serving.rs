@@ -2,7 +2,7 @@
 use std::path::PathBuf;
 
 use poem::http::Method;
-use serde_json::{Value, json};
+use serde_json::json;
 use tenon::http::auth::Role;
 
 use crate::{

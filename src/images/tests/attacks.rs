@@ -197,7 +197,8 @@ fn rejects_a_lossy_frame_that_declares_more_pixels_than_the_image() {
     let at = webp.windows(3).position(|part| part == [0x9D, 0x01, 0x2A]).unwrap() + 3;
     webp[at..at + 4].copy_from_slice(&[0xFF, 0x3F, 0xFF, 0x3F]);
     let still = samples::extended(&webp, 0, 8, 8, &[]);
-    let unused = samples::extended(&webp, 0, 8, 8, &[(b"ANMF", &[0; 24])]);
+    let valid = samples::webp(&samples::quarters(8, 8), false);
+    let unused = samples::extended(&valid, 0, 8, 8, &[(b"ANMF", &[0; 24])]);
     let frame = [&[0; 6][..], &[7, 0, 0, 7, 0, 0, 100, 0, 0, 0], &webp[12..]].concat();
     let chunks: &[(&[u8; 4], &[u8])] = &[(b"ANIM", &[0; 6]), (b"ANMF", &frame), (b"ANMF", &frame)];
     let animation = samples::extended(b"RIFF\0\0\0\0WEBP", 2, 8, 8, chunks);
