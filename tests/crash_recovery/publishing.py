@@ -85,7 +85,7 @@ class Subscriber(threading.Thread):
                     continue
                 self.resets += event.get("event") == "reset"
                 self.last = int(event.get("id", self.last or 0))
-                if "data" in event:
+                if "data" in event and event.get("event") != "heartbeat":
                     self.events.append((self.last, json.loads(event["data"])))
                 event = {}
                 if time.monotonic() > end:
