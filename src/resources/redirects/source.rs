@@ -62,7 +62,8 @@ impl Pattern {
     /// Parses a source: `/a`, `/a/*`, `/a/:id?page=:page`, `https://acme.test/a Country=FR Language=fr`. The
     /// error is the message of the violation.
     pub fn parse(text: &str) -> Result<Pattern, Message> {
-        if text.chars().count() > MAX_LENGTH {
+        // A percent-encoded character has up to 12 characters, and exports encode them.
+        if text.len() > 12 * MAX_LENGTH {
             return Err("must be at most 1000 characters".into());
         }
         if text.chars().any(|c| c.is_control() || matches!(c, '\\' | '#')) {
