@@ -144,11 +144,12 @@ fn date_and_state(fields: &mut Fields) -> Result<(Option<i64>, Option<bool>)> {
 fn cover(fields: &mut Fields, extra: &mut Fields) -> Option<String> {
     const NAMES: [&str; 5] = ["cover", "cover_image", "coverImage", "image", "featured_image"];
     let (_, value) = fields.take(&NAMES).or_else(|| extra.take(&NAMES))?;
-    match &value {
+    let url = match &value {
         Value::Object(map) => ["image", "url", "src"].iter().find_map(|name| map.get(*name).and_then(scalar)),
         Value::Array(entries) => entries.first().and_then(scalar),
         other => scalar(other),
-    }
+    };
+    url.filter(|url| !url.trim().is_empty())
 }
 
 fn from_toml(text: &str) -> Result<Map<String, Value>> {

@@ -40,6 +40,10 @@ fn accepts_alternative_field_names_and_types() {
     assert_eq!(front.tags, ["paper", "ink", "books"]);
     assert_eq!(front.date, Some(1_704_153_600_000));
     assert_eq!(front.cover.as_deref(), Some("https://e.org/a"));
+    for cover in ["{image: ''}", "['']", "' '"] {
+        let front = read(&format!("---\ntitle: 1984\ncover: {cover}\n---\n")).unwrap();
+        assert_eq!(front.cover, None, "{cover}");
+    }
     assert!(!front.draft);
 
     let front = read("---\ntitle:\npublished: no\ndate: 2024-01-02 03:04:05 +0000\n---").unwrap();

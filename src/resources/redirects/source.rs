@@ -364,7 +364,7 @@ fn parse_path(text: &str) -> Result<(Kind, String), Message> {
         }
         path.push_str(&decoded);
     }
-    if path.len() > 1 && path.contains("//") || has_dot_segments(&path) {
+    if path.len() > 1 && (path.contains("//") || path.ends_with('/')) || has_dot_segments(&path) {
         return Err("must not contain empty segments, `.` or `..`".into());
     }
     if count > MAX_CAPTURES {

@@ -62,6 +62,8 @@ fn rejects_invalid_sources() {
         "old",
         "//old",
         "/a//b",
+        "/a//",
+        "/a/*//",
         "/a/../b",
         "/./a",
         "/a#b",
