@@ -34,7 +34,7 @@ pub fn redirects_file(data: &[u8]) {
     );
 }
 
-/// Returns the rules with a valid source, as they are stored: the source is in its canonical form.
+/// Returns the rules that have a valid source, with the canonical source.
 fn stored(file: ParsedFile) -> Vec<RedirectInput> {
     let stored = |mut new: RedirectInput| {
         let pattern = Pattern::parse(&new.source).ok()?;

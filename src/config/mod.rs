@@ -232,7 +232,7 @@ impl Config {
         let entry = |setting: &Setting| {
             let line = match self.values.0.get(setting.key) {
                 None => format!("# {} is not set", setting.key),
-                // "[hidden]" would mean that there is a secret.
+                // `[hidden]` is for secrets that are set.
                 Some((Value::Table(table), _)) if table.is_empty() && setting.has(Flag::Secret) => {
                     format!("# {} is not set", setting.key)
                 }

@@ -161,7 +161,7 @@ impl<T: Type> BodySchema for UpdateResponse<T> {
     }
 }
 
-/// The response to a create: 201 with `Location`. A repeated `Idempotency-Key` gets the resource as it is now.
+/// The response to a create: 201 with `Location`. A repeated `Idempotency-Key` returns the current resource.
 pub struct CreateResponse<T>(Response, std::marker::PhantomData<fn() -> T>);
 
 impl<T: Resource> CreateResponse<T> {

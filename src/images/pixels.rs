@@ -128,8 +128,8 @@ impl Pixels {
         canvas
     }
 
-    /// Draws RGBA pixels on an RGBA image. `mix` returns the color for the color below and the drawn one. What is
-    /// outside of the image is not drawn.
+    /// Draws RGBA pixels on an RGBA image. `mix` returns a color from the color of this image and that of `part`.
+    /// Pixels outside of this image are omitted.
     pub fn draw(&mut self, part: &Pixels, left: u32, top: u32, mix: fn([u8; 4], [u8; 4]) -> [u8; 4]) {
         let (row, part_row) = (self.row_len(), part.row_len());
         let start = (left as usize * 4).min(row);

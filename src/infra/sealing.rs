@@ -184,7 +184,7 @@ impl Sealer {
         Ok(Secret::new(opened.to_vec()))
     }
 
-    /// Checks that there is a key with this id. Reads the key file again if there is none.
+    /// Returns an error if no key has this id, also after the key file is read again.
     pub fn require_key(&self, id: &str) -> Result<(), SealError> {
         self.key(id).map(drop)
     }

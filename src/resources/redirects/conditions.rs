@@ -93,7 +93,7 @@ impl Conditions {
         query
     }
 
-    /// Returns the query as it is written in a source, each parameter preceded by `separator`.
+    /// Returns the text of the query in a source. The first separator precedes the first parameter, the second the others.
     pub fn query_text(&self, separators: (char, char)) -> String {
         let mut text = String::new();
         for (name, value) in &self.query {
@@ -116,7 +116,7 @@ impl Conditions {
         text
     }
 
-    /// Returns the countries and languages as they are written after a source: ` Country=FR Language=en,fr`.
+    /// Returns the text of the countries and languages, which follows the source: ` Country=FR Language=en,fr`.
     pub fn client_text(&self) -> String {
         let mut text = String::new();
         if !self.countries.is_empty() {

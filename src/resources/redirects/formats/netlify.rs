@@ -145,7 +145,7 @@ fn with_query(source: &str, parameters: &[&str]) -> Result<String, String> {
     Ok(text)
 }
 
-/// Returns the conditions as they are written in a source: ` Country=FR`.
+/// Converts the conditions of a line to the text that follows a source: ` Country=FR`.
 fn client_conditions(conditions: &[&str]) -> Result<String, String> {
     let mut text = String::new();
     for condition in conditions {

@@ -36,7 +36,7 @@ const RESERVED: &[&str] = &[
 ];
 const RESERVED_PREFIXES: &[&str] = &["ce-", "content-", "proxy-", "webhook-"];
 
-/// The names and the sealed values of custom headers, as they are stored.
+/// The columns of custom headers: the names, and the sealed values.
 #[derive(Debug, PartialEq, Eq)]
 pub struct StoredHeaders {
     pub names: String,
